@@ -1,0 +1,53 @@
+# Everything a newcomer, a developer and CI run. Needs git, make and Python 3.11 or newer; each target sets up what it needs.
+
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+ARGS ?=
+LOCK := UV_CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/uv pip compile --quiet --universal --python-version 3.11 \
+	--generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate $(ARGS)
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help setup demo up check test lock clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(READY) ## make .venv with everything that is locked (again only when a lock or pyproject.toml changed)
+	@:
+
+$(READY): requirements/dev.txt requirements/runtime.in pyproject.toml
+	@test -n "$(PYTHON)" && "$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Lonewatch needs Python 3.11 or newer. Name one: make setup PYTHON=/path/to/python3.11" >&2; exit 1; }
+	@echo "Setting up $(VENV) (about a minute the first time)"
+	@test -x $(BIN)/python || "$(PYTHON)" -m venv $(VENV)
+	@{ $(BIN)/python -m pip install --disable-pip-version-check --require-hashes -r requirements/dev.txt && \
+		$(BIN)/python -m pip install --disable-pip-version-check --no-deps --no-build-isolation -e . ; \
+		} >$(VENV)/setup.log 2>&1 || { cat $(VENV)/setup.log >&2; exit 1; }
+	@touch $@
+
+demo: $(READY) ## a sample site on this machine, with a worker who stops answering (ARGS: see lonewatch demo --help)
+	@$(BIN)/lonewatch demo $(ARGS)
+
+up: $(READY) ## the services on this machine, empty and ready (ARGS: see lonewatch up --help)
+	@$(BIN)/lonewatch up $(ARGS)
+
+check: $(READY) ## format, lint, types, import rules, unit and architecture tests: under a minute
+	@$(BIN)/ruff format --check --quiet --output-format concise .
+	@$(BIN)/ruff check --quiet --output-format concise .
+	@$(BIN)/mypy --no-error-summary
+	@$(BIN)/lint-imports >$(VENV)/imports.log 2>&1 || { cat $(VENV)/imports.log >&2; exit 1; }
+	@$(BIN)/python -m pytest -q tests/unit tests/architecture $(ARGS)
+
+test: $(READY) ## all that must hold at every landing: at most 15 minutes (ARGS: pytest's)
+	@$(BIN)/python -m pytest $(ARGS)
+
+lock: $(READY) ## resolve requirements/*.in into hashed versions (ARGS=--upgrade for newer ones)
+	@$(LOCK) requirements/runtime.in -o requirements/runtime.txt
+	@$(LOCK) -c requirements/runtime.txt requirements/dev.in -o requirements/dev.txt
+
+clean: ## remove .venv, caches and whatever was built; var/ with its data stays
+	@rm -rf $(VENV) build dist *.egg-info .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

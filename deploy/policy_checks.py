@@ -1,0 +1,128 @@
+"""What a policy file must hold beyond its contract, and the words for what is wrong with one.
+
+No files: works on what TOML gave. The contract ignores members that it does not know, so that older readers go on
+reading; in a file written by hand an unknown key is a typo, and 300 for a span is a guess at its unit.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from datetime import timedelta
+from difflib import get_close_matches
+from typing import Any, get_args
+from unicodedata import category
+
+from pydantic import BaseModel, TypeAdapter, ValidationError
+
+from deploy.policy_schema import ISO_8601, WORDS
+from shared.contracts.policy import Span
+
+Problem = tuple[str, str]
+"""Where (the key path, list entries counted from 1), and what is wrong with what to do."""
+
+_SPAN_FORM = re.compile(f"{WORDS}|{ISO_8601}")
+_SPAN: TypeAdapter[timedelta] = TypeAdapter(Span)
+_SPAN_ADVICE = (
+    "is no span above zero that can be counted; write a number, a space and seconds, minutes, hours or days, "
+    'as "5 minutes", or ISO 8601, as "PT5M"'
+)
+_NOT_IN_A_LINE = {"Cc", "Zl", "Zp"}
+"""Unicode's categories of control characters (NUL, line feed, escape) and of line and paragraph separators."""
+
+_QUOTED = re.compile(r"'([^']+)'")
+
+
+def strictly(model: type[BaseModel], data: Mapping[str, Any], at: str = "") -> Iterator[Problem]:
+    """Find what the contract would let pass: unknown keys, other spans, other booleans, odd texts."""
+    for key, value in data.items():
+        where = f"{at}.{key}" if at else key
+        field = model.model_fields.get(key)
+        if field is None:
+            yield where, _unknown(key, model)
+        else:
+            yield from _value(field.annotation, value, where)
+
+
+def _value(annotation: object, value: object, where: str) -> Iterator[Problem]:
+    inner = get_args(annotation)
+    if annotation is timedelta:
+        if not _is_span(value):
+            yield where, f"{_shown(value)} {_SPAN_ADVICE}"
+    elif annotation is bool:
+        if not isinstance(value, bool):
+            yield where, f"{_shown(value)} is neither true nor false; write one of them without quotes"
+    elif isinstance(value, str):
+        yield from _text(value, where)
+    elif isinstance(value, dict) and isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield from strictly(annotation, value, where)
+    elif isinstance(value, list) and inner:
+        for number, one in enumerate(value, start=1):
+            yield from _value(inner[0], one, f"{where}[{number}]")
+
+
+def _text(value: str, where: str) -> Iterator[Problem]:
+    """Texts go into mail subjects and into a database that keeps no NUL, so each is one line of ordinary characters."""
+    if not value.strip():
+        yield where, "is empty; write what people shall read"
+    for sign in value:
+        if category(sign) in _NOT_IN_A_LINE:
+            yield where, f"contains the character U+{ord(sign):04X}; take it out and write the text on one line"
+            return
+
+
+def _is_span(value: object) -> bool:
+    if not (isinstance(value, str) and _SPAN_FORM.fullmatch(value)):
+        return False
+    try:
+        _SPAN.validate_python(value)
+    except (ValidationError, OverflowError):  # more days than can be counted, or less than a microsecond
+        return False
+    return True
+
+
+def _unknown(key: str, model: type[BaseModel]) -> str:
+    known = list(model.model_fields)
+    return f"there is no such key{_meant(key, known)}; the keys here are {', '.join(known)}"
+
+
+def contract_problems(error: ValidationError) -> list[Problem]:
+    """Say what pydantic found, each with its key path and what to do."""
+    return [
+        (_key_path(one["loc"]), _advice(one["type"], one["msg"], one["input"]))
+        for one in error.errors()
+        if not (one["type"] == "too_short" and one["input"])  # its entries are wrong, and named one by one
+    ]
+
+
+def _key_path(loc: tuple[int | str, ...]) -> str:
+    path = "".join(f"[{part + 1}]" if isinstance(part, int) else f".{part}" for part in loc)
+    return path.removeprefix(".")
+
+
+def _advice(kind: str, message: str, value: object) -> str:
+    match kind:
+        case "missing":
+            return "is missing; add it (policies/README.md explains every key)"
+        case "enum" | "literal_error":
+            known = _QUOTED.findall(message)
+            return f"{_shown(value)} is unknown here{_meant(str(value), known)}; it may be {', '.join(known)}"
+        case "string_pattern_mismatch":
+            return f"{_shown(value)} has a character or a length that is not allowed; {message}"
+        case "too_short":
+            return "is empty; give at least one entry"
+        case "value_error":
+            return message.removeprefix("Value error, ")
+        case _:
+            return f"{_shown(value)} does not fit: {message}"
+
+
+def _meant(word: str, known: list[str]) -> str:
+    close = get_close_matches(word, known, n=1)
+    return f" (did you mean {close[0]}?)" if close else ""
+
+
+def _shown(value: object) -> str:
+    longest = 60  # characters: enough to recognise the place, short enough for one line
+    text = f'"{value}"' if isinstance(value, str) else repr(value)
+    return text if len(text) <= longest else f"{text[:longest]}…"

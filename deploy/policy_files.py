@@ -1,0 +1,114 @@
+"""Read a policy file, give it one identity in bytes, and scale it for a demo.
+
+Reads the one file that it is given; no database, no network. What is wrong with a file is found in ``policy_checks``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import tomllib
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from deploy.policy_checks import contract_problems, strictly
+from shared.contracts.policy import Policy
+
+
+class PolicyError(Exception):
+    """A policy cannot be used. ``problems`` has a sentence each: which file, which key, what is wrong, what to do."""
+
+    def __init__(self, *problems: str) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
+def load_policy(path: Path) -> Policy:
+    """Return the policy that a file holds. Raises PolicyError with everything that is wrong with it."""
+    data = _read(path)
+    problems = list(strictly(Policy, data))
+    policy = None
+    try:
+        policy = Policy.model_validate_json(json.dumps(data, default=_of_no_use_here))
+    except ValidationError as error:
+        named = {where for where, _ in problems}
+        problems += [one for one in contract_problems(error) if one[0] not in named]
+    except OverflowError:
+        pass  # a span of more days than can be counted: strictly has named it
+    if policy is None or problems:
+        raise PolicyError(*(f"{path}: {where or 'the file'}: {what}." for where, what in problems))
+    return policy
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        raise PolicyError(f"{path}: there is no such file; give the path of a policy file.") from None
+    except OSError as error:
+        raise PolicyError(f"{path}: cannot be read ({error.strerror}); give a policy file that you may read.") from None
+    except ValueError as error:  # NUL in the path
+        raise PolicyError(f"{str(path)!r}: is no path ({error}); give the path of a policy file.") from None
+    try:
+        return tomllib.loads(content.decode("utf-8-sig"))
+    except UnicodeDecodeError as error:
+        raise PolicyError(f"{path}: byte {error.start + 1} is not UTF-8; save the file as UTF-8 text.") from None
+    except ValueError as error:  # TOMLDecodeError names line and column; a number of thousands of digits is another one
+        raise PolicyError(f"{path}: is not TOML: {error}; correct the file there.") from None
+    except RecursionError:
+        raise PolicyError(f"{path}: is nested too deeply; a policy has tables in tables, four deep.") from None
+
+
+def _of_no_use_here(value: object) -> dict[str, str]:
+    """Stand in for TOML's dates and times, of which a policy has none, so that no key accepts them."""
+    return {"toml": str(value)}
+
+
+def canonical(policy: Policy) -> bytes:
+    """Return the one sequence of bytes of a policy's content: RFC 8785 JSON (it holds strings and booleans only)."""
+    content = policy.model_dump(mode="json")
+    return json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def sha256(policy: Policy) -> str:
+    """Return the SHA-256 of the canonical bytes, in hex: two policies with the same content have the same."""
+    return hashlib.sha256(canonical(policy)).hexdigest()
+
+
+def scaled(policy: Policy, factor: float) -> Policy:
+    """Return a copy in which every span is divided by ``factor``, under an id and a title of its own.
+
+    For demonstrations: the code that runs it knows no factor. With 1 it is the policy itself. Raises PolicyError where
+    the factor is not a number from 1 upwards, or leaves nothing of a span.
+    """
+    if not (math.isfinite(factor) and factor >= 1):
+        raise PolicyError(f"the factor {factor} is not a number from 1 upwards; 60 makes a minute a second.")
+    if factor == 1:
+        return policy
+    name = f"{factor:f}".rstrip("0").rstrip(".")
+    content = {key: _divided(value, factor) for key, value in policy.model_dump().items()}
+    content["policy_id"] = f"{policy.policy_id}-x{name}"
+    content["title"] = f"{policy.title} ({name} times as fast, for demonstration only)"
+    try:
+        return Policy.model_validate(content)
+    except ValidationError:
+        raise PolicyError(
+            f"{policy.policy_id} cannot be made {name} times as fast: a span would be nothing, or the id too long; "
+            "take a factor nearer to 1."
+        ) from None
+
+
+def _divided(value: object, factor: float) -> object:
+    match value:
+        case dict():
+            return {key: _divided(inner, factor) for key, inner in value.items()}
+        case tuple():
+            return tuple(_divided(inner, factor) for inner in value)
+        case timedelta():
+            return value / factor
+        case _:
+            return value

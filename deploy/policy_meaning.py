@@ -1,0 +1,130 @@
+"""Say what a policy means for the people under it, and where it leaves a gap.
+
+Pure: a policy in, sentences out. A gap is no error: the policy can be used, and somebody should know what it lacks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from itertools import accumulate
+
+from pydantic import BaseModel
+
+from shared.contracts.base import Cites
+from shared.contracts.policy import Ladder, Policy, Timed
+from shared.contracts.roles import PERMISSIONS, RESPONDERS, Role
+
+_UNITS = (("day", 86400), ("hour", 3600), ("minute", 60), ("second", 1))
+
+
+def span_text(span: timedelta) -> str:
+    """Return a span as people write it: ``1 hour 30 minutes``."""
+    rest, parts = span.total_seconds(), []
+    for name, seconds in _UNITS:
+        count = rest if seconds == 1 else rest // seconds
+        rest -= count * seconds
+        if count:
+            parts.append(f"{count:g} {name}{'' if count == 1 else 's'}")
+    return " ".join(parts) or "0 seconds"
+
+
+def source_text(cites: Cites) -> str:
+    """Say where a rule comes from: its clauses and rows, ``ours``, or both where a clause leaves open what we fill."""
+    named = ", ".join((*cites.clauses, *cites.requirements))
+    if cites.ours:
+        return f"ours, for {named}" if named else "ours"
+    return named or "no source"
+
+
+def step_starts(ladder: Ladder) -> tuple[timedelta, ...]:
+    """Return when each step starts, counted from the trigger; and last, when the ladder is exhausted."""
+    return tuple(accumulate((step.wait for step in ladder.steps), initial=timedelta(0)))
+
+
+def meaning(policy: Policy) -> list[str]:
+    """Return the policy in sentences: who approves, what is asked, when check-ins fall due, who is told when."""
+    return [
+        f"{policy.title} ({policy.policy_id}), {policy.organisation}",
+        f"  from: {policy.text}",
+        "Before a visit",
+        f"  approved by: {_names(policy.approval.roles)} [{source_text(policy.approval.cites)}]",
+        f"  assessment covers: {', '.join(policy.gate.factors) or 'nothing'} [{source_text(policy.gate.cites)}]",
+        f"  assessment valid for: {_timed(policy.gate.valid_for)}",
+        f"  asked at each start: {', '.join(policy.gate.dynamic_questions) or 'nothing'}",
+        f"Check-ins [{source_text(policy.check_ins.cites)}]",
+        f"  at the latest every: {_timed(policy.check_ins.interval)}",
+        f"  reminder before: {_timed(policy.check_ins.remind_before)}",
+        f"  missed after a grace of: {_timed(policy.check_ins.grace)}",
+        *(line for ladder in policy.ladders for line in _ladder_lines(ladder)),
+    ]
+
+
+def _ladder_lines(ladder: Ladder) -> Iterator[str]:
+    starts = step_starts(ladder)
+    yield f"Escalation: {ladder.trigger} [{source_text(ladder.cites)}]"
+    for start, step in zip(starts, ladder.steps, strict=False):
+        when = f"after {span_text(start)}" if start else "at once"
+        yield f"  {when}: {_names(step.notify)} [{source_text(step.cites)}] {step.name}"
+        yield f"    then waits: {span_text(step.wait)} [{source_text(step.wait_cites)}]"
+    yield f"  after {span_text(starts[-1])}: everyone of the site, again every {_timed(ladder.repeat_every)}"
+    yield f"  an acknowledgement lasts: {_timed(ladder.acknowledgement_lasts)}"
+
+
+def _timed(timed: Timed) -> str:
+    return f"{span_text(timed.span)} [{source_text(timed.cites)}]"
+
+
+def _names(roles: tuple[Role, ...]) -> str:
+    return " and ".join(role.value for role in roles)
+
+
+def defaults(policy: Policy) -> list[str]:
+    """Return the key paths of the rules that are ours, at least in part, because the text leaves them open."""
+    return [where for where, cites in _cites(policy, "") if cites.ours]
+
+
+def gaps(policy: Policy) -> list[str]:
+    """Return what the policy lacks: rules that cannot take effect, questions nobody asks, rules without a source."""
+    return [*_gaps_before_a_visit(policy), *_gaps_in_ladders(policy), *_gaps_in_sources(policy)]
+
+
+def _gaps_before_a_visit(policy: Policy) -> Iterator[str]:
+    for role in policy.approval.roles:
+        if role not in PERMISSIONS["approve_visit"]:
+            yield f"approval.roles: {role.value} may not approve a visit, so this entry does nothing"
+    if len(set(policy.approval.roles)) == 1:
+        only = policy.approval.roles[0].value
+        yield f"approval.roles: nobody stands in for {only}; while they are away no visit is approved"
+    if not policy.gate.factors:
+        yield "gate.factors: an assessment has to cover nothing"
+    if not policy.gate.dynamic_questions:
+        yield "gate.dynamic_questions: nothing is asked when a visit starts"
+    if policy.check_ins.remind_before.span >= policy.check_ins.interval.span:
+        yield "check_ins.remind_before: not shorter than the interval, so nobody is reminded before a check-in is due"
+
+
+def _gaps_in_ladders(policy: Policy) -> Iterator[str]:
+    for number, ladder in enumerate(policy.ladders, start=1):
+        for place, step in enumerate(ladder.steps, start=1):
+            for role in step.notify:
+                if role not in RESPONDERS:
+                    yield f"ladders[{number}].steps[{place}].notify: {role.value} is told and may not act on it"
+
+
+def _gaps_in_sources(policy: Policy) -> Iterator[str]:
+    for where, cites in _cites(policy, ""):
+        if not (cites.ours or cites.clauses or cites.requirements):
+            yield f"{where}: does not say where it comes from; cite a clause, or mark it ours"
+
+
+def _cites(value: object, at: str) -> Iterator[tuple[str, Cites]]:
+    """Walk through a policy: each citation with the key path of the rule it belongs to."""
+    if isinstance(value, Cites):
+        yield at.removesuffix(".cites").removesuffix("_cites"), value
+    elif isinstance(value, BaseModel):
+        for key in type(value).model_fields:
+            yield from _cites(getattr(value, key), f"{at}.{key}" if at else key)
+    elif isinstance(value, tuple):
+        for number, one in enumerate(value, start=1):
+            yield from _cites(one, f"{at}[{number}]")

@@ -1,0 +1,59 @@
+"""The JSON Schema of a policy file, made from the contract; for editors and for integrators in other languages.
+
+Stricter than the contract: a policy file is written by hand, so a key that nobody reads is a mistake there.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import get_args
+
+from shared.contracts.policy import Policy, Trigger
+
+SCHEMA_PATH = Path(__file__).resolve().parent.parent / "policies" / "policy.schema.json"
+"""Where the schema stands in the checkout: beside the files that it describes."""
+
+WORDS = r"(?!0+(?:\.0+)? )[0-9]+(?:\.[0-9]+)? (?:second|minute|hour|day)s?"
+"""``5 minutes``: the form for people. Never zero."""
+
+ISO_8601 = (
+    r"P(?=[0-9T])(?=.*[1-9])(?:[0-9]+Y)?(?:[0-9]+D)?(?:T(?=[0-9])(?:[0-9]+H)?(?:[0-9]+M)?(?:[0-9]+(?:\.[0-9]+)?S)?)?"
+)
+"""``PT5M``: the form on the wire. No months: they have no fixed length. A year is 365 days, as pydantic writes them."""
+
+_SPAN = {
+    "title": "Span",
+    "description": "A span above zero: a number, a space and second(s), minute(s), hour(s) or day(s); or ISO 8601.",
+    "type": "string",
+    "anyOf": [{"pattern": f"^{WORDS}$"}, {"pattern": f"^{ISO_8601}$"}],
+    "examples": ["5 minutes", "PT5M"],
+}
+
+
+def policy_schema() -> dict[str, object]:
+    """Return the schema: the contract's, with spans as people write them, no unknown keys, one ladder per trigger."""
+    schema = Policy.model_json_schema()
+    for model in (schema, *schema["$defs"].values()):
+        if model.get("type") != "object":
+            continue
+        model["additionalProperties"] = False
+        for key, value in model["properties"].items():
+            if value.get("format") == "duration":
+                model["properties"][key] = {"$ref": "#/$defs/Span"}
+    schema["$defs"]["Span"] = _SPAN
+    schema["properties"]["ladders"]["allOf"] = [_exactly_one(trigger) for trigger in get_args(Trigger)]
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
+
+
+def _exactly_one(trigger: str) -> dict[str, object]:
+    return {
+        "contains": {"type": "object", "properties": {"trigger": {"const": trigger}}, "required": ["trigger"]},
+        "minContains": 1,
+        "maxContains": 1,
+    }
+
+
+def schema_text() -> str:
+    """Return the schema as it is written to its file."""
+    return json.dumps(policy_schema(), indent=2, ensure_ascii=False, sort_keys=True) + "\n"

@@ -1,0 +1,80 @@
+"""Decide whether an assessment of risk may be recorded. Whether it allows a visit is decided with the visit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Literal
+
+from shared.contracts.base import Event, Sealed
+from shared.contracts.visits import AssessmentRecorded
+from shared.decider import Deadline, Decider, Rejected
+
+
+@dataclass(frozen=True)
+class RecordAssessment:
+    """Record how the risk of lone work at a site was assessed; it replaces an earlier one with its id.
+
+    ``valid_for`` is the longest that the site's policy lets it count; ``valid_until_at`` may say less.
+    """
+
+    assessment_id: str
+    site_id: str
+    outcome: Literal["acceptable", "cannot_be_managed"]
+    factors: tuple[str, ...]
+    assessed_by: tuple[str, ...]
+    valid_for: timedelta
+    site_known: bool
+    now: datetime
+    valid_until_at: datetime | None = None
+    controls: tuple[str, ...] = ()
+    notes: Sealed | None = None
+
+
+@dataclass(frozen=True)
+class Assessment:
+    """The assessment that counts, or none yet."""
+
+    current: AssessmentRecorded | None = None
+
+
+def decide(command: RecordAssessment, assessment: Assessment) -> list[Event]:
+    """Return the record; nothing where it is the current one. Raises Rejected where a rule says no."""
+    latest = command.now + command.valid_for
+    recorded = AssessmentRecorded(
+        assessment_id=command.assessment_id,
+        site_id=command.site_id,
+        outcome=command.outcome,
+        factors=command.factors,
+        controls=command.controls,
+        assessed_by=command.assessed_by,
+        valid_until_at=(command.valid_until_at or latest).astimezone(UTC),
+        notes=command.notes,
+    )
+    if assessment.current == recorded:
+        return []
+    if not command.site_known:
+        raise Rejected("site_unknown")
+    if assessment.current is not None and assessment.current.site_id != command.site_id:
+        raise Rejected("assessment_of_another_site")
+    if not command.assessed_by:
+        raise Rejected("no_assessor")
+    if recorded.valid_until_at <= command.now:
+        raise Rejected("valid_until_in_the_past")
+    if recorded.valid_until_at > latest:
+        raise Rejected("valid_for_too_long")
+    return [recorded]
+
+
+def evolve(assessment: Assessment, event: Event) -> Assessment:
+    """Return the assessment after an event."""
+    return Assessment(event) if isinstance(event, AssessmentRecorded) else assessment
+
+
+def _no_deadlines(_: Assessment) -> list[Deadline]:
+    """Return none: when an assessment expires nobody is told, and the next start is refused."""
+    return []
+
+
+ASSESSMENT = Decider(Assessment(), decide, evolve, _no_deadlines)
+"""The decider of an ``assessment-…`` stream."""

@@ -1,0 +1,277 @@
+"""Decide what happens to a visit: from its plan over every check-in to its end.
+
+No clock, no database, no Kafka: the same commands on the same history give the same events. Whoever may send a command
+is decided elsewhere (``shared.contracts.roles``), but for the approver, whom the policy names.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import assert_never
+
+from services.checkin.domain.commands import (
+    ApproveVisit,
+    AskForHelp,
+    CancelVisit,
+    CheckIn,
+    EndVisit,
+    ExtendVisit,
+    MarkCheckInMissed,
+    PlanVisit,
+    RefuseVisit,
+    RemindWorker,
+    ResumeWatch,
+    StartVisit,
+    VisitCommand,
+)
+from services.checkin.domain.gate import check_answers, check_approver, check_assessment, join_cites
+from services.checkin.domain.state import Visit, deadlines, evolve, next_due
+from shared.contracts.base import Event
+from shared.contracts.visits import (
+    CheckInMissed,
+    CheckInRecorded,
+    LateCheckInRecorded,
+    ReminderDue,
+    VisitApproved,
+    VisitCancelled,
+    VisitEnded,
+    VisitExtended,
+    VisitHelpRequested,
+    VisitPlanned,
+    VisitRefused,
+    VisitStarted,
+    WatchResumed,
+)
+from shared.decider import Decider, Rejected
+
+
+def decide(command: VisitCommand, visit: Visit) -> list[Event]:
+    """Return what follows from a command; nothing where it is a repeat. Raises Rejected where a rule says no."""
+    match command:
+        case PlanVisit():
+            return _plan(command, visit)
+        case ApproveVisit():
+            return _approve(command, visit)
+        case RefuseVisit():
+            return _refuse(command, visit)
+        case CancelVisit():
+            return _cancel(command, visit)
+        case StartVisit():
+            return _start(command, visit)
+        case CheckIn():
+            return _check_in(command, visit)
+        case ExtendVisit():
+            return _extend(command, visit)
+        case AskForHelp():
+            return _ask_for_help(command, visit)
+        case EndVisit():
+            return _end(command, visit)
+        case RemindWorker():
+            return _remind(command, visit)
+        case MarkCheckInMissed():
+            return _mark_missed(command, visit)
+        case ResumeWatch():
+            return _resume(command, visit)
+        case _:
+            assert_never(command)
+
+
+def _plan(command: PlanVisit, visit: Visit) -> list[Event]:
+    rules = command.policy.check_ins
+    interval = rules.interval.span if command.interval is None else command.interval
+    planned = VisitPlanned(
+        visit_id=command.visit_id,
+        site_id=command.site_id,
+        worker_id=command.worker_id,
+        kind=command.kind,
+        starts_at=command.starts_at.astimezone(UTC),
+        expected_end_at=command.expected_end_at.astimezone(UTC),
+        interval=interval,
+        grace=rules.grace.span,
+        remind_before=rules.remind_before.span,
+        policy_id=command.policy.policy_id,
+        policy_version=command.policy_version,
+        assessment_id=command.assessment_id,
+        place=command.place,
+        contacts=command.contacts,
+        cites=join_cites(rules.cites, rules.interval.cites, rules.grace.cites, rules.remind_before.cites),
+    )
+    if visit.plan == planned:
+        return []
+    if visit.plan is not None:
+        raise Rejected("visit_exists")
+    if planned.expected_end_at <= planned.starts_at:
+        raise Rejected("ends_before_start")
+    if interval <= timedelta(0):
+        raise Rejected("interval_not_above_zero")
+    if interval > rules.interval.span:
+        raise Rejected("interval_too_long")
+    return [planned]
+
+
+def _planned(visit: Visit) -> VisitPlanned:
+    """Return the plan. Raises Rejected where there is no such visit."""
+    if visit.plan is None:
+        raise Rejected("visit_unknown")
+    return visit.plan
+
+
+def _approve(command: ApproveVisit, visit: Visit) -> list[Event]:
+    plan = _planned(visit)
+    check_approver(plan, command.by, command.roles, command.policy.approval)
+    if visit.status == "approved" and visit.decided_by == command.by:
+        return []
+    if visit.status != "planned":
+        raise Rejected("not_awaiting_approval")
+    gate = command.policy.gate
+    assessment = check_assessment(plan, command.assessment, gate, command.now)
+    cites = join_cites(command.policy.approval.cites, gate.cites)
+    return [
+        VisitApproved(visit_id=plan.visit_id, assessment_id=assessment.assessment_id, by=command.by, cites=cites),
+    ]
+
+
+def _refuse(command: RefuseVisit, visit: Visit) -> list[Event]:
+    plan, approval = _planned(visit), command.policy.approval
+    check_approver(plan, command.by, command.roles, approval)
+    if visit.status == "refused" and visit.decided_by == command.by:
+        return []
+    if visit.status != "planned":
+        raise Rejected("not_awaiting_approval")
+    return [
+        VisitRefused(
+            visit_id=plan.visit_id, by=command.by, reason=command.reason, note=command.note, cites=approval.cites
+        ),
+    ]
+
+
+def _cancel(command: CancelVisit, visit: Visit) -> list[Event]:
+    plan = _planned(visit)
+    if visit.status in {"started", "ended"}:
+        raise Rejected("already_started")
+    if visit.status in {"refused", "cancelled"}:
+        return []  # it will not take place anyway
+    return [VisitCancelled(visit_id=plan.visit_id, reason=command.reason)]
+
+
+def _start(command: StartVisit, visit: Visit) -> list[Event]:
+    plan, gate = _planned(visit), command.policy.gate
+    if visit.status == "ended":
+        raise Rejected("visit_ended")
+    if visit.status == "started":
+        if visit.answers == tuple(sorted(command.answers.items())):
+            return []
+        raise Rejected("already_started")
+    if visit.status != "approved":
+        raise Rejected("not_approved")
+    check_assessment(plan, command.assessment, gate, command.now)
+    check_answers(command.answers, gate)
+    due_at = _following(plan, visit, command.now)
+    answers = dict(command.answers)
+    return [VisitStarted(visit_id=plan.visit_id, dynamic_assessment=answers, due_at=due_at, cites=gate.cites)]
+
+
+def _under_way(visit: Visit) -> tuple[VisitPlanned, datetime]:
+    """Return the plan and when the check-in is due. Raises Rejected unless the visit is started and not ended."""
+    plan = _planned(visit)
+    if visit.status == "ended":
+        raise Rejected("visit_ended")
+    if visit.status != "started" or visit.due_at is None:
+        raise Rejected("not_started")
+    return plan, visit.due_at
+
+
+def _following(plan: VisitPlanned, visit: Visit, now: datetime) -> datetime:
+    """Return when the check-in after one at ``now`` falls due."""
+    return next_due(now, plan.interval, visit.expected_end_at or plan.expected_end_at)
+
+
+def _check_in(command: CheckIn, visit: Visit) -> list[Event]:
+    """Record a check-in. Past the grace it still meets its time unless the miss is in the log: the version decides."""
+    plan, due_at = _under_way(visit)
+    if visit.missed:
+        return [LateCheckInRecorded(visit_id=plan.visit_id, missed_due_at=due_at)]
+    following = _following(plan, visit, command.now)
+    return [CheckInRecorded(visit_id=plan.visit_id, met_due_at=due_at, due_at=following)]
+
+
+def _extend(command: ExtendVisit, visit: Visit) -> list[Event]:
+    plan, due_at = _under_way(visit)
+    end = command.expected_end_at.astimezone(UTC)
+    if end <= command.now:
+        raise Rejected("end_in_the_past")
+    if visit.missed:  # only an escalation that ends resumes the watch
+        return [VisitExtended(visit_id=plan.visit_id, met_due_at=None, expected_end_at=end, due_at=None)]
+    following = next_due(command.now, plan.interval, end)
+    return [VisitExtended(visit_id=plan.visit_id, met_due_at=due_at, expected_end_at=end, due_at=following)]
+
+
+def _ask_for_help(command: AskForHelp, visit: Visit) -> list[Event]:
+    """Record a call for help, whatever became of the visit: nothing that exists is too early or too late for it."""
+    plan = _planned(visit)
+    return [
+        VisitHelpRequested(
+            visit_id=plan.visit_id,
+            worker_id=plan.worker_id,
+            site_id=plan.site_id,
+            policy_id=plan.policy_id,
+            policy_version=plan.policy_version,
+            note=command.note,
+        ),
+    ]
+
+
+def _end(command: EndVisit, visit: Visit) -> list[Event]:
+    """End the visit, missed check-in or not: an escalation that is open stays open."""
+    if visit.status == "ended" and visit.end_reason == command.reason:
+        return []
+    plan, _ = _under_way(visit)
+    return [VisitEnded(visit_id=plan.visit_id, reason=command.reason)]
+
+
+def _remind(command: RemindWorker, visit: Visit) -> list[Event]:
+    plan, occasion = _planned(visit), command.occasion
+    from_at = command.due_at - (plan.remind_before if occasion == "before" else timedelta(0))
+    if not visit.watched or visit.due_at != command.due_at or occasion in visit.reminded or command.now <= from_at:
+        return []  # met, missed, ended, given or not yet: the clock may ask twice
+    return [
+        ReminderDue(
+            visit_id=plan.visit_id,
+            worker_id=plan.worker_id,
+            reminder_id=f"{plan.visit_id}.r{visit.reminders + 1}",
+            occasion=occasion,
+            due_at=command.due_at,
+        ),
+    ]
+
+
+def _mark_missed(command: MarkCheckInMissed, visit: Visit) -> list[Event]:
+    plan = _planned(visit)
+    missed_at = command.due_at + plan.grace
+    if not visit.watched or visit.due_at != command.due_at or command.now <= missed_at:
+        return []  # met, already missed, ended or not yet: the clock may ask twice
+    return [
+        CheckInMissed(
+            visit_id=plan.visit_id,
+            worker_id=plan.worker_id,
+            site_id=plan.site_id,
+            due_at=command.due_at,
+            missed_at=missed_at,
+            detected_at=command.now,
+            policy_id=plan.policy_id,
+            policy_version=plan.policy_version,
+            cites=plan.cites,
+        ),
+    ]
+
+
+def _resume(command: ResumeWatch, visit: Visit) -> list[Event]:
+    plan = _planned(visit)
+    if visit.status != "started" or command.escalation_id in visit.resumed:
+        return []
+    due_at = _following(plan, visit, command.now)
+    return [WatchResumed(visit_id=plan.visit_id, escalation_id=command.escalation_id, due_at=due_at)]
+
+
+VISIT = Decider(Visit(), decide, evolve, deadlines)
+"""The decider of a ``visit-…`` stream."""

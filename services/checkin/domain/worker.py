@@ -1,0 +1,138 @@
+"""Decide about a person: that they are known, how to reach them, their tokens, their call for help without a visit.
+
+Names and addresses come sealed; a token never comes here at all, only its id.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import assert_never
+
+from shared.contracts.base import Event, Sealed
+from shared.contracts.visits import (
+    ContactPoint,
+    ContactPointsSet,
+    TokenIssued,
+    WorkerHelpRequested,
+    WorkerRegistered,
+)
+from shared.decider import Deadline, Decider, Rejected
+
+
+@dataclass(frozen=True)
+class RegisterWorker:
+    """Make a person known: whoever works, watches or is reached. ``site_known`` is true for the operator."""
+
+    worker_id: str
+    site_id: str
+    name: Sealed
+    site_known: bool
+    now: datetime
+
+
+@dataclass(frozen=True)
+class SetContactPoints:
+    """Say how a person is reached from now on: the whole list, in the order in which to try."""
+
+    contact_points: tuple[ContactPoint, ...]
+    now: datetime
+
+
+@dataclass(frozen=True)
+class IssueToken:
+    """Record that a bearer token was issued to a person."""
+
+    token_id: str
+    now: datetime
+
+
+@dataclass(frozen=True)
+class AskForHelpWithoutVisit:
+    """A person asks for help who is on no visit, or whose visit is not known."""
+
+    note: Sealed | None
+    now: datetime
+
+
+WorkerCommand = RegisterWorker | SetContactPoints | IssueToken | AskForHelpWithoutVisit
+"""Everything that a worker's stream decides."""
+
+
+@dataclass(frozen=True)
+class Worker:
+    """A person, or nobody yet."""
+
+    registered: WorkerRegistered | None = None
+    contact_points: tuple[ContactPoint, ...] = ()
+    token_ids: tuple[str, ...] = ()
+
+
+def decide(command: WorkerCommand, worker: Worker) -> list[Event]:
+    """Return what follows from a command; nothing where it is a repeat. Raises Rejected where a rule says no."""
+    match command:
+        case RegisterWorker():
+            return _register(command, worker)
+        case SetContactPoints():
+            return _set_contact_points(command, worker)
+        case IssueToken():
+            registered = _registered(worker)
+            if command.token_id in worker.token_ids:
+                return []
+            return [TokenIssued(worker_id=registered.worker_id, token_id=command.token_id)]
+        case AskForHelpWithoutVisit():
+            registered = _registered(worker)
+            return [
+                WorkerHelpRequested(worker_id=registered.worker_id, site_id=registered.site_id, note=command.note),
+            ]
+        case _:
+            assert_never(command)
+
+
+def _registered(worker: Worker) -> WorkerRegistered:
+    """Return who it is. Raises Rejected where nobody is known by this id."""
+    if worker.registered is None:
+        raise Rejected("worker_unknown")
+    return worker.registered
+
+
+def _register(command: RegisterWorker, worker: Worker) -> list[Event]:
+    registered = WorkerRegistered(worker_id=command.worker_id, site_id=command.site_id, name=command.name)
+    if worker.registered == registered:
+        return []
+    if worker.registered is not None:
+        raise Rejected("worker_exists")
+    if not command.site_known:
+        raise Rejected("site_unknown")
+    return [registered]
+
+
+def _set_contact_points(command: SetContactPoints, worker: Worker) -> list[Event]:
+    registered, points = _registered(worker), command.contact_points
+    if points == worker.contact_points:
+        return []
+    if len({point.contact_point_id for point in points}) < len(points):
+        raise Rejected("contact_point_twice")
+    return [ContactPointsSet(worker_id=registered.worker_id, contact_points=points)]
+
+
+def evolve(worker: Worker, event: Event) -> Worker:
+    """Return the person after an event. A call for help changes nothing here: escalation follows it."""
+    match event:
+        case WorkerRegistered():
+            return replace(worker, registered=event)
+        case ContactPointsSet():
+            return replace(worker, contact_points=event.contact_points)
+        case TokenIssued():
+            return replace(worker, token_ids=(*worker.token_ids, event.token_id))
+        case _:
+            return worker
+
+
+def _no_deadlines(_: Worker) -> list[Deadline]:
+    """Return none: nothing of a person falls due."""
+    return []
+
+
+WORKER = Decider(Worker(), decide, evolve, _no_deadlines)
+"""The decider of a ``worker-…`` stream."""

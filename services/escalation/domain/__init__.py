@@ -1,0 +1,49 @@
+"""Decide who is told, and in which order, from the moment somebody may be in danger until a person has ended it.
+
+No clock, no database, no Kafka: the same commands on the same history give the same events. How people are reached is
+notifier's, whether a check-in was missed is checkin's. One stream per visit, or per worker where there is no visit;
+its episodes are numbered. Read ``commands``, then ``state``, then ``decisions``.
+"""
+
+from __future__ import annotations
+
+from services.escalation.domain.commands import (
+    Acknowledge,
+    AcknowledgementRunsOut,
+    Command,
+    Directory,
+    Raise,
+    Resolve,
+    StandDown,
+    StartNextStep,
+    command_for,
+)
+from services.escalation.domain.decisions import REFUSALS, UNREADABLE_LASTS, UNREADABLE_REPEATS, decide
+from services.escalation.domain.state import Acknowledgement, Escalation, LadderRun, deadlines, evolve
+from shared.contracts.base import Event
+from shared.decider import Decider
+
+ESCALATION: Decider[Command, Event, Escalation] = Decider(Escalation(), decide, evolve, deadlines)
+"""The decider of a stream ``escalation-<visit or worker>``."""
+
+__all__ = [
+    "ESCALATION",
+    "REFUSALS",
+    "UNREADABLE_LASTS",
+    "UNREADABLE_REPEATS",
+    "Acknowledge",
+    "Acknowledgement",
+    "AcknowledgementRunsOut",
+    "Command",
+    "Directory",
+    "Escalation",
+    "LadderRun",
+    "Raise",
+    "Resolve",
+    "StandDown",
+    "StartNextStep",
+    "command_for",
+    "deadlines",
+    "decide",
+    "evolve",
+]

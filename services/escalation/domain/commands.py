@@ -1,0 +1,117 @@
+"""What can be asked of an escalation, by people, by other streams and by the clock. Values only: it judges nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from shared.contracts.base import Sealed
+from shared.contracts.grants import Grants
+from shared.contracts.policy import Ladder, Trigger
+from shared.contracts.roles import RESPONDERS, Role
+from shared.decider import Deadline
+
+
+@dataclass(frozen=True)
+class Directory:
+    """Who can be told at this moment, as worker ids in the order in which their roles were given."""
+
+    holders: Mapping[Role, tuple[str, ...]]
+    everyone: tuple[str, ...]
+    """All who may be told of an escalation at the site, those of the operator included."""
+
+    @classmethod
+    def of(cls, grants: Grants) -> Directory:
+        """Return the directory that the grants of a site and of the operator make."""
+        return cls(grants.holders(), tuple(dict.fromkeys(holder for holder, role in grants.held if role in RESPONDERS)))
+
+    def roles_of(self, worker_id: str, roles: Iterable[Role]) -> tuple[Role, ...]:
+        """Return which of these roles a person holds."""
+        return tuple(role for role in roles if worker_id in self.holders.get(role, ()))
+
+
+@dataclass(frozen=True)
+class Raise:
+    """A trigger came: open an escalation, or join the one that is open."""
+
+    trigger: Trigger
+    trigger_event_id: str
+    visit_id: str | None
+    worker_id: str
+    site_id: str
+    due_at: datetime | None
+    policy_id: str | None
+    policy_version: int | None
+    ladder: Ladder | None
+    """The policy's ladder for this trigger. None where it cannot be read."""
+    directory: Directory
+    now: datetime
+
+
+@dataclass(frozen=True)
+class StartNextStep:
+    """The time of a ladder's next turn has come."""
+
+    episode: int
+    ladder_no: int
+    turn: int
+    directory: Directory
+    now: datetime
+
+
+@dataclass(frozen=True)
+class Acknowledge:
+    """Somebody takes the escalation."""
+
+    escalation_id: str
+    """The episode that they mean: an old link must not stop a new alarm."""
+    by: str
+    via: Literal["page", "reply", "api"]
+    now: datetime
+
+
+@dataclass(frozen=True)
+class AcknowledgementRunsOut:
+    """The time of an acknowledgement has come, and nobody ended the escalation."""
+
+    episode: int
+    now: datetime
+
+
+@dataclass(frozen=True)
+class Resolve:
+    """Somebody says that the worker is safe: confirmed by whom, and how."""
+
+    escalation_id: str
+    by: str
+    confirmed_by: str
+    how: str
+    note: Sealed | None
+    now: datetime
+
+
+@dataclass(frozen=True)
+class StandDown:
+    """Somebody says that it was a false alarm, and why."""
+
+    escalation_id: str
+    by: str
+    reason: str
+    note: Sealed | None
+    now: datetime
+
+
+Command = Raise | StartNextStep | Acknowledge | AcknowledgementRunsOut | Resolve | StandDown
+
+
+def command_for(deadline: Deadline, directory: Directory, now: datetime) -> StartNextStep | AcknowledgementRunsOut:
+    """Return the command that a deadline of this domain stands for. Raises ValueError for another's deadline."""
+    match deadline.kind, [int(part) for part in deadline.subject.split(".")]:
+        case "step", [episode, ladder_no, turn]:
+            return StartNextStep(episode, ladder_no, turn, directory, now)
+        case "acknowledgement", [episode]:
+            return AcknowledgementRunsOut(episode, now)
+        case _:
+            raise ValueError(f"no deadline of an escalation: {deadline.kind} {deadline.subject}")

@@ -1,0 +1,232 @@
+"""What follows from each command. No clock, no database, no Kafka: the time, and who can be told, come with it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import assert_never
+
+from services.escalation.domain.commands import (
+    Acknowledge,
+    AcknowledgementRunsOut,
+    Command,
+    Directory,
+    Raise,
+    Resolve,
+    StandDown,
+    StartNextStep,
+)
+from services.escalation.domain.state import Escalation, LadderRun, evolve
+from shared.contracts.base import Cites, Event
+from shared.contracts.escalations import (
+    AcknowledgementRanOut,
+    Ask,
+    EscalationAcknowledged,
+    EscalationExhausted,
+    EscalationJoined,
+    EscalationOpened,
+    EscalationResolved,
+    EscalationStoodDown,
+    StepStarted,
+)
+from shared.contracts.policy import GRAVITY
+from shared.contracts.roles import RESPONDERS, Role
+from shared.decider import Rejected
+
+UNREADABLE_REPEATS = timedelta(minutes=5)
+"""How often everyone is told while the ladder cannot be read: hard to overlook, with time to act between."""
+
+UNREADABLE_LASTS = timedelta(minutes=15)
+"""How long an acknowledgement holds where no ladder says it: time to reach a worker, too short to be forgotten."""
+
+REFUSALS: Mapping[str, str] = {
+    "not_open": "This escalation is not open any more, or never was: look at the list for the one that is open now.",
+    "own_escalation": "It is about you, so somebody else has to take it or end it: ring your supervisor.",
+    "already_acknowledged": "Somebody else has taken it: ring them, or resolve it once the worker is confirmed safe.",
+}
+"""Code of a refusal to a sentence for the person who met it: what is wrong, and what to do."""
+
+
+def decide(command: Command, escalation: Escalation) -> list[Event]:
+    """Return what follows from a command; nothing for a repeat. Raises Rejected with a code of REFUSALS."""
+    match command:
+        case Raise():
+            return _raise(command, escalation)
+        case StartNextStep():
+            return _start_next_step(command, escalation)
+        case Acknowledge():
+            return _acknowledge(command, escalation)
+        case AcknowledgementRunsOut():
+            return _run_out(command, escalation)
+        case Resolve():
+            return _resolve(command, escalation)
+        case StandDown():
+            return _stand_down(command, escalation)
+        case _:
+            assert_never(command)
+
+
+def _raise(command: Raise, escalation: Escalation) -> list[Event]:
+    if command.trigger_event_id in escalation.triggers_seen:
+        return []  # delivered again
+    raised = _join(command, escalation) if escalation.open else _open(command, escalation)
+    if raised.ladder_no is None:
+        return [raised]  # no graver than what is known: the ladders that run are enough
+    return [raised, *_start_turns(evolve(escalation, raised), raised.ladder_no, command.directory, command.now)]
+
+
+def _open(command: Raise, escalation: Escalation) -> EscalationOpened:
+    episode = escalation.episode + 1
+    return EscalationOpened(
+        escalation_id=f"{command.visit_id or command.worker_id}.{episode}",
+        episode=episode,
+        visit_id=command.visit_id,
+        worker_id=command.worker_id,
+        site_id=command.site_id,
+        trigger=command.trigger,
+        trigger_event_id=command.trigger_event_id,
+        due_at=command.due_at,
+        policy_id=command.policy_id,
+        policy_version=command.policy_version,
+        ladder=command.ladder,
+        ladder_no=1,
+    )
+
+
+def _join(command: Raise, escalation: Escalation) -> EscalationJoined:
+    graver = all(GRAVITY[command.trigger] > GRAVITY[run.trigger] for run in escalation.ladders)
+    return EscalationJoined(
+        escalation_id=escalation.escalation_id,
+        trigger=command.trigger,
+        trigger_event_id=command.trigger_event_id,
+        due_at=command.due_at,
+        ladder=command.ladder if graver else None,
+        ladder_no=len(escalation.ladders) + 1 if graver else None,
+        asks=_ask_told(escalation),
+    )
+
+
+def _start_next_step(command: StartNextStep, escalation: Escalation) -> list[Event]:
+    if not escalation.open or command.episode != escalation.episode or command.ladder_no > len(escalation.ladders):
+        return []  # a deadline of an episode that has ended
+    run = escalation.ladders[command.ladder_no - 1]
+    if run.acknowledged or run.turn != command.turn or run.next_at is None or command.now < run.next_at:
+        return []  # stopped, already started or not due: the clock may ask twice
+    return _start_turns(escalation, run.no, command.directory, command.now)
+
+
+def _start_turns(escalation: Escalation, ladder_no: int, directory: Directory, now: datetime) -> list[Event]:
+    """Start the next turn of a ladder, and the ones after it for as long as nobody holds a step's roles."""
+    events: list[Event] = []
+    while True:
+        turn = _turn(escalation, escalation.ladders[ladder_no - 1], directory, now)
+        events.append(turn)
+        if turn.next_at > now:
+            return events
+        escalation = evolve(escalation, turn)
+
+
+def _turn(
+    escalation: Escalation, run: LadderRun, directory: Directory, now: datetime
+) -> StepStarted | EscalationExhausted:
+    if run.turn > len(run.steps):
+        everyone = {worker: directory.roles_of(worker, directory.holders) for worker in directory.everyone}
+        return EscalationExhausted(
+            escalation_id=escalation.escalation_id,
+            ladder_no=run.no,
+            round=run.turn - len(run.steps),
+            asks=_ask(escalation, everyone),
+            next_at=now + (run.ladder.repeat_every.span if run.ladder else UNREADABLE_REPEATS),
+            cites=run.ladder.repeat_every.cites if run.ladder else Cites(ours=True),
+        )
+    step = run.steps[run.turn - 1]
+    roles = [role for role in step.notify if role in RESPONDERS]  # nobody else may be told, or could act on it
+    holders = dict.fromkeys(worker for role in roles for worker in directory.holders.get(role, ()))
+    asks = _ask(escalation, {worker: directory.roles_of(worker, roles) for worker in holders})
+    return StepStarted(
+        escalation_id=escalation.escalation_id,
+        ladder_no=run.no,
+        step=run.turn,
+        name=step.name,
+        asks=asks,
+        next_at=now + step.wait if asks else now,
+        cites=step.cites,
+    )
+
+
+def _acknowledge(command: Acknowledge, escalation: Escalation) -> list[Event]:
+    _must_be_open_to(escalation, command.escalation_id, command.by)
+    if escalation.acknowledgement is not None and escalation.acknowledgement.by != command.by:
+        raise Rejected("already_acknowledged")
+    ladders = tuple(run.no for run in escalation.ladders if not run.acknowledged)
+    if not ladders:
+        return []  # already theirs: a repeat does not lengthen it
+    first = escalation.ladders[0].ladder
+    return [
+        EscalationAcknowledged(
+            escalation_id=escalation.escalation_id,
+            by=command.by,
+            via=command.via,
+            ladders=ladders,
+            runs_out_at=command.now + (first.acknowledgement_lasts.span if first else UNREADABLE_LASTS),
+            cites=first.acknowledgement_lasts.cites if first else Cites(ours=True),
+        )
+    ]
+
+
+def _run_out(command: AcknowledgementRunsOut, escalation: Escalation) -> list[Event]:
+    held = escalation.acknowledgement
+    if held is None or command.episode != escalation.episode or command.now < held.runs_out_at:
+        return []
+    asks = _ask_told(escalation)
+    ran_out = AcknowledgementRanOut(escalation_id=escalation.escalation_id, by=held.by, asks=asks, next_at=command.now)
+    return [ran_out]  # the turns themselves start from their deadlines, due now
+
+
+def _resolve(command: Resolve, escalation: Escalation) -> list[Event]:
+    _must_be_open_to(escalation, command.escalation_id, command.by)
+    return [
+        EscalationResolved(
+            escalation_id=escalation.escalation_id,
+            visit_id=escalation.visit_id,
+            by=command.by,
+            confirmed_by=command.confirmed_by,
+            how=command.how,
+            note=command.note,
+            asks=_ask_told(escalation),
+        )
+    ]
+
+
+def _stand_down(command: StandDown, escalation: Escalation) -> list[Event]:
+    _must_be_open_to(escalation, command.escalation_id, command.by)
+    return [
+        EscalationStoodDown(
+            escalation_id=escalation.escalation_id,
+            visit_id=escalation.visit_id,
+            by=command.by,
+            reason=command.reason,
+            note=command.note,
+            asks=_ask_told(escalation),
+        )
+    ]
+
+
+def _must_be_open_to(escalation: Escalation, escalation_id: str, by: str) -> None:
+    if not escalation.open or escalation.escalation_id != escalation_id:
+        raise Rejected("not_open")
+    if by == escalation.worker_id:
+        raise Rejected("own_escalation")
+
+
+def _ask_told(escalation: Escalation) -> tuple[Ask, ...]:
+    return _ask(escalation, dict.fromkeys(escalation.told, ()))
+
+
+def _ask(escalation: Escalation, roles_of: Mapping[str, tuple[Role, ...]]) -> tuple[Ask, ...]:
+    """Ask each of these once, except the worker who may be in danger."""
+    asked = [worker for worker in roles_of if worker != escalation.worker_id]
+    return tuple(
+        Ask(notification_id=f"{escalation.escalation_id}.{n}", worker_id=worker, roles=roles_of[worker])
+        for n, worker in enumerate(asked, start=escalation.asked + 1)
+    )

@@ -1,0 +1,42 @@
+"""What notifier decides, by stream: a notification, the person called; and the fold of whoever asked. Pure: no IO."""
+
+from services.notifier.domain.asker import Asker, asker_of, unwanted
+from services.notifier.domain.commands import (
+    AttemptTimesOut,
+    NotificationCommand,
+    Queue,
+    ReceiveReply,
+    RecordAccepted,
+    RecordFailed,
+    RecordUnknown,
+    StartAttempt,
+)
+from services.notifier.domain.notification import ATTEMPT_LASTS, ATTEMPTS, NOTIFICATION, REFUSALS, WAITS
+from services.notifier.domain.recipient import RECIPIENT, CallRecipient, Recipient
+from services.notifier.domain.state import AT_ONCE, Notification, NotificationEvent, Sending
+
+__all__ = [
+    "ATTEMPTS",
+    "ATTEMPT_LASTS",
+    "AT_ONCE",
+    "NOTIFICATION",
+    "RECIPIENT",
+    "REFUSALS",
+    "WAITS",
+    "Asker",
+    "AttemptTimesOut",
+    "CallRecipient",
+    "Notification",
+    "NotificationCommand",
+    "NotificationEvent",
+    "Queue",
+    "ReceiveReply",
+    "Recipient",
+    "RecordAccepted",
+    "RecordFailed",
+    "RecordUnknown",
+    "Sending",
+    "StartAttempt",
+    "asker_of",
+    "unwanted",
+]

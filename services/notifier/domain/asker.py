@@ -1,0 +1,98 @@
+"""Say whether what was asked for is still wanted, from the stream that asked: an escalation, or a visit for a reminder.
+
+Decides nothing for that stream; it belongs to another service, and what is not understood here changes nothing.
+An attempt is guarded by the version of the stream that was folded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import reduce
+
+from shared.contracts.base import Code, Event
+from shared.contracts.escalations import (
+    AcknowledgementRanOut,
+    EscalationAcknowledged,
+    EscalationOpened,
+    EscalationResolved,
+    EscalationStoodDown,
+)
+from shared.contracts.notifications import NotificationQueued
+from shared.contracts.visits import (
+    CheckInMissed,
+    CheckInRecorded,
+    VisitEnded,
+    VisitExtended,
+    VisitStarted,
+    WatchResumed,
+)
+
+
+@dataclass(frozen=True)
+class Asker:
+    """What the stream that asked says now: an escalation fills the ids, a visit the instants."""
+
+    escalation_id: str | None = None
+    """Of the newest episode."""
+    ended: bool = False
+    """That episode, or the visit, is over."""
+    acknowledged: frozenset[int] = frozenset()
+    """Ladders that somebody's acknowledgement holds now."""
+    missed: bool = False
+    due_at: datetime | None = None
+    """When the next check-in is agreed; None before the visit starts."""
+
+
+def evolve(asker: Asker, event: Event) -> Asker:
+    """Return the state after an event of the asking stream."""
+    match event:
+        case EscalationOpened(escalation_id=escalation_id):
+            return Asker(escalation_id=escalation_id)
+        case EscalationAcknowledged(ladders=ladders):
+            return replace(asker, acknowledged=asker.acknowledged.union(ladders))
+        case AcknowledgementRanOut():
+            return replace(asker, acknowledged=frozenset())
+        case EscalationResolved() | EscalationStoodDown() | VisitEnded():
+            return replace(asker, ended=True)
+        case VisitStarted(due_at=due_at):
+            return replace(asker, due_at=due_at)
+        case CheckInRecorded(due_at=due_at) | VisitExtended(due_at=datetime() as due_at):
+            return replace(asker, due_at=due_at)
+        case CheckInMissed():
+            return replace(asker, missed=True)
+        case WatchResumed(due_at=due_at):
+            return replace(asker, missed=False, due_at=due_at)
+        case _:
+            return asker
+
+
+def asker_of(events: Iterable[Event]) -> Asker:
+    """Return what a whole asking stream says."""
+    return reduce(evolve, events, Asker())
+
+
+def unwanted(queued: NotificationQueued, asker: Asker) -> Code | None:
+    """Return why nothing more is to be sent for a notification, or None as long as it is wanted.
+
+    ``step`` and ``exhausted`` are wanted while their episode is open and nobody holds their ladder; ``joined`` and
+    ``ran_out`` while it is open; ``all_clear`` always; a reminder while its check-in is still awaited.
+    """
+    if queued.kind == "all_clear":
+        return None
+    if queued.kind == "reminder":
+        return _reminder_unwanted(queued, asker)
+    if asker.ended or asker.escalation_id not in (queued.escalation_id, None):
+        return "escalation_ended"  # ended, or a later episode runs; where nothing is known, the person is told
+    if queued.kind in ("step", "exhausted") and queued.ladder_no in asker.acknowledged:
+        return "acknowledged"
+    return None
+
+
+def _reminder_unwanted(queued: NotificationQueued, asker: Asker) -> Code | None:
+    if asker.ended:
+        return "visit_ended"
+    if asker.missed:
+        return "check_in_missed"
+    return None if asker.due_at == queued.due_at else "checked_in"

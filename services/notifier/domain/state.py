@@ -1,0 +1,120 @@
+"""What a notification's history says, and what falls due because of it. Judges nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import assert_never
+
+from shared.contracts.notifications import (
+    AttemptAccepted,
+    AttemptFailed,
+    AttemptStarted,
+    AttemptUnknown,
+    Message,
+    NotificationQueued,
+    NotificationWithdrawn,
+    NotReached,
+    ReplyReceived,
+)
+from shared.decider import Deadline
+
+AT_ONCE = datetime(2000, 1, 1, tzinfo=UTC)
+"""When a message that was just queued is to be sent: at once, at whatever time the log recorded it. Long past, so that
+first attempts come before every repeat where the oldest deadline is taken first."""
+
+NotificationEvent = (
+    NotificationQueued
+    | NotReached
+    | AttemptStarted
+    | AttemptAccepted
+    | AttemptFailed
+    | AttemptUnknown
+    | NotificationWithdrawn
+    | ReplyReceived
+)
+
+
+@dataclass(frozen=True)
+class Sending:
+    """How far one message has come: to send (``send_at``), in flight (``unknown_at``), or ended (neither)."""
+
+    message: Message
+    attempts: int = 0
+    send_at: datetime | None = AT_ONCE
+    unknown_at: datetime | None = None
+    accepted: bool = False
+    answered: bool = False
+
+    @property
+    def ended(self) -> bool:
+        """Nothing more will be tried: it was accepted, or failed for good."""
+        return self.send_at is None and self.unknown_at is None
+
+
+@dataclass(frozen=True)
+class Notification:
+    """One person who is to be told one thing. ``queued`` is None for a notification that does not exist."""
+
+    queued: NotificationQueued | None = None
+    sendings: tuple[Sending, ...] = ()
+    withdrawn: bool = False
+
+    @property
+    def notification_id(self) -> str:
+        """Its id. Raises LookupError where it does not exist."""
+        if self.queued is None:
+            raise LookupError("no such notification")
+        return self.queued.notification_id
+
+    def sending(self, message_id: str) -> Sending | None:
+        """Return one message of it, or None."""
+        return next((found for found in self.sendings if found.message.message_id == message_id), None)
+
+
+def evolve(state: Notification, event: NotificationEvent) -> Notification:
+    """Return the state after an event. Never judges: it happened."""
+    match event:
+        case NotificationQueued(messages=messages):
+            return replace(state, queued=event, sendings=tuple(map(Sending, messages)))
+        case NotReached():
+            return state
+        case AttemptStarted(message_id=message_id, attempt=attempt, unknown_at=unknown_at):
+            return _each(
+                state,
+                message_id,
+                lambda sending: replace(sending, attempts=attempt, send_at=None, unknown_at=unknown_at),
+            )
+        case AttemptAccepted(message_id=message_id):
+            return _each(state, message_id, lambda sending: replace(sending, unknown_at=None, accepted=True))
+        case AttemptFailed(message_id=message_id, retry_at=retry_at):
+            return _each(state, message_id, lambda sending: replace(sending, unknown_at=None, send_at=retry_at))
+        case AttemptUnknown(message_id=message_id, retry_at=retry_at):
+            return _each(state, message_id, lambda sending: replace(sending, unknown_at=None, send_at=retry_at))
+        case NotificationWithdrawn():
+            return replace(state, withdrawn=True)
+        case ReplyReceived(message_id=message_id):
+            return _each(state, message_id, lambda sending: replace(sending, answered=True, send_at=None))
+        case _:
+            assert_never(event)
+
+
+def _each(state: Notification, message_id: str, change: Callable[[Sending], Sending]) -> Notification:
+    """Return the state with one of its messages changed."""
+    sendings = (change(found) if found.message.message_id == message_id else found for found in state.sendings)
+    return replace(state, sendings=tuple(sendings))
+
+
+def deadlines(state: Notification) -> list[Deadline]:
+    """Return what falls due: ``send`` per message to send, ``attempt`` per message in flight; subject is its id.
+
+    What is withdrawn is sent no more, but an attempt in flight still gets its outcome.
+    """
+    found: list[Deadline] = []
+    for sending in state.sendings:
+        if sending.unknown_at is not None:
+            found.append(Deadline("attempt", sending.message.message_id, sending.unknown_at))
+        elif sending.send_at is not None and not state.withdrawn:
+            found.append(Deadline("send", sending.message.message_id, sending.send_at))
+    return found

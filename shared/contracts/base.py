@@ -1,0 +1,65 @@
+"""What every contract is made of: frozen models, opaque ids, sealed fields, citations."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Annotated, ClassVar
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+Id = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,95}$")]
+"""An opaque id: safe in an address, a header and a stream id; says nothing about a person."""
+
+Code = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
+"""A word that machines compare: a reason, an outcome, a way. Never prose, never personal data."""
+
+Instant = AwareDatetime
+"""An instant, UTC-aware, on the wire RFC 3339."""
+
+Span = timedelta
+"""A span of time, on the wire ISO 8601 (``PT5M``)."""
+
+OPERATOR_SITE = "operator"
+"""The site id under which grants hold for every site of the operator."""
+
+
+class Contract(BaseModel):
+    """A frozen value that crosses a boundary. Unknown members are kept out of it, so that older readers go on reading."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", ser_json_timedelta="iso8601")
+
+
+class Event(Contract):
+    """A fact. ``type`` is its name on the wire for good, never a Python path."""
+
+    type: ClassVar[str]
+
+
+class Sealed(Contract):
+    """A field that only the holder of one person's key can open: AES-256-GCM, as base64url without padding.
+
+    ``kid`` is the SHA-256 of the key, so no other key can later be claimed for it.
+    """
+
+    kid: str
+    nonce: str
+    ct: str
+
+    def __repr__(self) -> str:
+        """Show that something is sealed, and under which key, and nothing else."""
+        return f"Sealed({self.kid[:8]})"
+
+    __str__ = __repr__
+
+
+class Cites(Contract):
+    """Where a rule comes from: clauses of the operator's policy, rows of the requirement table, or a default of ours."""
+
+    clauses: tuple[str, ...] = ()
+    requirements: tuple[str, ...] = ()
+    ours: bool = False
+
+
+def stream_of(kind: str, subject_id: str) -> str:
+    """Return the stream id of one thing, as ``visit-018f…``."""
+    return f"{kind}-{subject_id}"

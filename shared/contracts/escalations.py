@@ -1,0 +1,142 @@
+"""Events of escalation. Topic ``lonewatch.escalations.v1``, stream ``escalation-<visit or worker>``, episodes numbered."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+from shared.contracts.base import Cites, Code, Event, Contract, Id, Instant, Sealed
+from shared.contracts.policy import Ladder, Trigger
+from shared.contracts.roles import Role
+
+AskKind = Literal["step", "joined", "ran_out", "exhausted", "all_clear"]
+"""Why somebody is told. ``step`` and ``exhausted`` are withdrawn when somebody has acknowledged."""
+
+
+class Ask(Contract):
+    """Tell this person, once, by every way in which they can be reached. ``notification_id`` is unique for good."""
+
+    notification_id: Id
+    worker_id: Id
+    roles: tuple[Role, ...]
+
+
+class EscalationOpened(Event):
+    """A trigger came and none was open: the ladder of the policy is frozen here and runs from here."""
+
+    type: ClassVar[str] = "escalation.opened.v1"
+    escalation_id: Id
+    episode: int
+    visit_id: Id | None
+    worker_id: Id
+    site_id: Id
+    trigger: Trigger
+    trigger_event_id: Id
+    due_at: Instant | None
+    """The deadline that was missed, its grace included; None for help."""
+    policy_id: Id | None
+    policy_version: int | None
+    ladder: Ladder | None
+    """None where the policy could not be read: then everyone of the site is told at once."""
+    ladder_no: int
+
+
+class EscalationJoined(Event):
+    """Another trigger came while one is open: its owner and everyone told so far learn of it at once."""
+
+    type: ClassVar[str] = "escalation.joined.v1"
+    escalation_id: Id
+    trigger: Trigger
+    trigger_event_id: Id
+    due_at: Instant | None
+    ladder: Ladder | None
+    """The ladder of a graver trigger, frozen now; None where the trigger is no graver or the policy is unreadable."""
+    ladder_no: int | None
+    """Number of the ladder that this trigger starts; None where it starts none."""
+    asks: tuple[Ask, ...]
+
+
+class StepStarted(Event):
+    """A step of a ladder began. ``asks`` may be empty: then nobody holds its roles, and that is recorded here."""
+
+    type: ClassVar[str] = "escalation.step_started.v1"
+    escalation_id: Id
+    ladder_no: int
+    step: int
+    """From 1."""
+    name: str
+    asks: tuple[Ask, ...]
+    next_at: Instant
+    """When the next step starts, or the ladder is exhausted, unless somebody acknowledges before."""
+    cites: Cites
+
+
+class EscalationAcknowledged(Event):
+    """Somebody has taken it. It is ownership, not the end: it runs out at ``runs_out_at``."""
+
+    type: ClassVar[str] = "escalation.acknowledged.v1"
+    escalation_id: Id
+    by: Id
+    via: Literal["page", "reply", "api"]
+    ladders: tuple[int, ...]
+    """The ladders that this stops."""
+    runs_out_at: Instant
+    cites: Cites
+
+
+class AcknowledgementRanOut(Event):
+    """Whoever had taken it did not bring it to an end in time: it alarms again, and the ladders go on at ``next_at``."""
+
+    type: ClassVar[str] = "escalation.acknowledgement_ran_out.v1"
+    escalation_id: Id
+    by: Id
+    asks: tuple[Ask, ...]
+    next_at: Instant
+
+
+class EscalationExhausted(Event):
+    """No step is left and nobody has taken it: everyone of the site is told, again and again."""
+
+    type: ClassVar[str] = "escalation.exhausted.v1"
+    escalation_id: Id
+    ladder_no: int
+    round: int
+    asks: tuple[Ask, ...]
+    next_at: Instant
+    cites: Cites
+
+
+class EscalationResolved(Event):
+    """The worker is confirmed safe: by whom, and how. Everyone who was told gets the all-clear."""
+
+    type: ClassVar[str] = "escalation.resolved.v1"
+    escalation_id: Id
+    visit_id: Id | None
+    by: Id
+    confirmed_by: Id
+    how: Code
+    note: Sealed | None
+    asks: tuple[Ask, ...]
+
+
+class EscalationStoodDown(Event):
+    """A false alarm: by whom, and why. Everyone who was told gets the all-clear."""
+
+    type: ClassVar[str] = "escalation.stood_down.v1"
+    escalation_id: Id
+    visit_id: Id | None
+    by: Id
+    reason: Code
+    note: Sealed | None
+    asks: tuple[Ask, ...]
+
+
+EVENTS: tuple[type[Event], ...] = (
+    EscalationOpened,
+    EscalationJoined,
+    StepStarted,
+    EscalationAcknowledged,
+    AcknowledgementRanOut,
+    EscalationExhausted,
+    EscalationResolved,
+    EscalationStoodDown,
+)

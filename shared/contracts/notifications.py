@@ -1,0 +1,140 @@
+"""Events of notifier. Topic ``lonewatch.notifications.v1``; streams ``notification-…`` and ``recipient-<worker>``.
+
+Queued, accepted, a person acted: separate facts, separate events. No address and no text stands in any of them.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+from shared.contracts.base import Code, Contract, Event, Id, Instant
+from shared.contracts.escalations import AskKind
+from shared.contracts.policy import Trigger
+from shared.contracts.visits import Channel
+
+NotificationKind = AskKind | Literal["reminder"]
+
+
+class Message(Contract):
+    """One notification on one channel to one contact point. Its id is the idempotency key of every attempt."""
+
+    message_id: Id
+    contact_point_id: Id
+    channel: Channel
+
+
+class NotificationQueued(Event):
+    """Somebody is to be told. Sending falls due at once."""
+
+    type: ClassVar[str] = "notification.queued.v1"
+    notification_id: Id
+    recipient_id: Id
+    """Worker id of the person who is told."""
+    kind: NotificationKind
+    asked_by: str
+    """The stream that asked: an escalation, or the visit for a reminder. Every attempt is guarded by its version."""
+    escalation_id: Id | None
+    ladder_no: int | None
+    step: int | None
+    trigger: Trigger | None
+    due_at: Instant | None
+    worker_id: Id
+    """The worker whom it is about."""
+    messages: tuple[Message, ...]
+
+
+class NotReached(Event):
+    """Nobody could be told by this notification: no contact point, or every message failed for good."""
+
+    type: ClassVar[str] = "notification.not_reached.v1"
+    notification_id: Id
+    recipient_id: Id
+    reason: Code
+
+
+class AttemptStarted(Event):
+    """Just before a call to the outside; from here until an outcome the result is open. Stream ``notification-…``."""
+
+    type: ClassVar[str] = "notification.attempt_started.v1"
+    notification_id: Id
+    message_id: Id
+    attempt: int
+    """From 1, per message."""
+    channel: Channel
+    unknown_at: Instant
+    """Without an outcome by then, it is unknown."""
+
+
+class RecipientAttemptStarted(Event):
+    """The same, in the stream of the person called, whose version serialises what reaches them."""
+
+    type: ClassVar[str] = "recipient.attempt_started.v1"
+    recipient_id: Id
+    message_id: Id
+    notification_ids: tuple[Id, ...]
+    attempt: int
+    channel: Channel
+
+
+class AttemptAccepted(Event):
+    """The provider took the message. It says nothing of a person."""
+
+    type: ClassVar[str] = "notification.attempt_accepted.v1"
+    notification_id: Id
+    message_id: Id
+    attempt: int
+    provider_ref: str
+
+
+class AttemptFailed(Event):
+    """The provider refused: for now (``retry_at``), or for good (None)."""
+
+    type: ClassVar[str] = "notification.attempt_failed.v1"
+    notification_id: Id
+    message_id: Id
+    attempt: int
+    reason: Code
+    retry_at: Instant | None
+
+
+class AttemptUnknown(Event):
+    """Whether the provider took it cannot be known; it goes again with the same message id."""
+
+    type: ClassVar[str] = "notification.attempt_unknown.v1"
+    notification_id: Id
+    message_id: Id
+    attempt: int
+    reason: Code
+    retry_at: Instant | None
+
+
+class NotificationWithdrawn(Event):
+    """Nothing more is sent for it: somebody acknowledged, it ended, or the visit moved on."""
+
+    type: ClassVar[str] = "notification.withdrawn.v1"
+    notification_id: Id
+    reason: Code
+
+
+class ReplyReceived(Event):
+    """A reply came from outside, signed by the contact point that the message went to."""
+
+    type: ClassVar[str] = "notification.reply_received.v1"
+    notification_id: Id
+    message_id: Id
+    recipient_id: Id
+    escalation_id: Id | None
+    reply: Literal["acknowledge"]
+
+
+EVENTS: tuple[type[Event], ...] = (
+    NotificationQueued,
+    NotReached,
+    AttemptStarted,
+    RecipientAttemptStarted,
+    AttemptAccepted,
+    AttemptFailed,
+    AttemptUnknown,
+    NotificationWithdrawn,
+    ReplyReceived,
+)

@@ -1,0 +1,127 @@
+"""An operator's lone-working policy as data: what the five policies say differently is a value here, never code.
+
+Every rule cites where it comes from (``Cites``); a rule with ``ours`` fills what the policy leaves open. Spans are
+written as people write them (``5 minutes``) in a policy file and as ISO 8601 on the wire.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from shared.contracts.base import Cites, Code, Contract, Id
+from shared.contracts.roles import Role
+
+_UNITS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
+_SPAN = re.compile(r"^(\d+(?:\.\d+)?) (second|minute|hour|day)s?$")
+
+
+def _read_span(value: object) -> object:
+    """Read ``5 minutes``; leave anything else to pydantic, which reads ISO 8601."""
+    if isinstance(value, str) and (found := _SPAN.match(value)):
+        return timedelta(seconds=float(found[1]) * _UNITS[found[2]])
+    return value
+
+
+Span = Annotated[timedelta, BeforeValidator(_read_span), Field(gt=timedelta(0))]
+"""A span above zero."""
+
+Trigger = Literal["check_in_missed", "help"]
+"""What opens an escalation, or joins one that is open."""
+
+GRAVITY: dict[str, int] = {"check_in_missed": 0, "help": 1}
+"""Which trigger is graver: a graver one that joins starts its own ladder."""
+
+
+class Timed(Contract):
+    """A span that a rule sets."""
+
+    span: Span
+    cites: Cites
+
+
+class CheckIns(Contract):
+    """When check-ins fall due, and what surrounds them."""
+
+    interval: Timed
+    """The longest time between two check-ins. A visit may agree a shorter one."""
+    grace: Timed
+    """How long after the agreed time a check-in is still in time."""
+    remind_before: Timed
+    """How long before the agreed time the worker is reminded; there is a second reminder at the time itself."""
+    cites: Cites
+
+
+class Approval(Contract):
+    """Who approves a visit before it starts."""
+
+    roles: Annotated[tuple[Role, ...], Field(min_length=1)]
+    cites: Cites
+
+
+class Gate(Contract):
+    """What the assessment of risk must cover before a visit may start."""
+
+    factors: tuple[Code, ...]
+    """Factors that an assessment must speak to."""
+    valid_for: Timed
+    dynamic_questions: tuple[Code, ...]
+    """What the worker answers at each start; one ``no`` and the visit does not start."""
+    cites: Cites
+
+
+class Step(Contract):
+    """One step of a ladder: these roles are told, then the next step follows after ``wait``."""
+
+    name: str
+    notify: Annotated[tuple[Role, ...], Field(min_length=1)]
+    wait: Span
+    """From the dispatch of this step to the next one, whatever became of this one."""
+    cites: Cites
+    wait_cites: Cites
+
+
+class Ladder(Contract):
+    """Who is told, in which order, when one trigger comes."""
+
+    trigger: Trigger
+    steps: Annotated[tuple[Step, ...], Field(min_length=1)]
+    acknowledgement_lasts: Timed
+    """After this an acknowledgement without an end runs out and the ladder alarms again."""
+    repeat_every: Timed
+    """How often an exhausted ladder tells everyone of the site again."""
+    cites: Cites
+
+
+class Policy(Contract):
+    """One version of an operator's policy."""
+
+    policy_id: Id
+    title: str
+    organisation: str
+    text: str
+    """Which document this is, with its date."""
+    check_ins: CheckIns
+    approval: Approval
+    gate: Gate
+    ladders: Annotated[tuple[Ladder, ...], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _one_ladder_per_trigger(self) -> Policy:
+        triggers = [ladder.trigger for ladder in self.ladders]
+        missing = sorted(set(GRAVITY) - set(triggers))
+        if missing or len(triggers) != len(set(triggers)):
+            wrong = f"no ladder for {', '.join(missing)}" if missing else "two ladders for one trigger"
+            message = f"{wrong}: give exactly one [[ladders]] for each of {', '.join(GRAVITY)}"
+            raise ValueError(message)
+        return self
+
+    def ladder_for(self, trigger: str) -> Ladder:
+        """Return the ladder of a trigger. Raises KeyError where the policy has none."""
+        for ladder in self.ladders:
+            if ladder.trigger == trigger:
+                return ladder
+        raise KeyError(trigger)

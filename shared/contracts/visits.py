@@ -1,0 +1,290 @@
+"""Events of checkin: sites, workers, policies, assessments, visits, grants. Topic ``lonewatch.visits.v1``."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+from shared.contracts.base import Cites, Code, Contract, Event, Id, Instant, Sealed, Span
+from shared.contracts.policy import Policy
+from shared.contracts.roles import Role
+
+Channel = Literal["mail", "webhook"]
+"""The ways in which a person can be reached."""
+
+
+class SiteRegistered(Event):
+    """A site exists and follows a policy. Stream ``site-…``."""
+
+    type: ClassVar[str] = "site.registered.v1"
+    site_id: Id
+    name: str
+    policy_id: Id
+
+
+class PolicyAdopted(Event):
+    """A version of a policy is in force for visits planned from now on. Stream ``policy-…``; versions from 1."""
+
+    type: ClassVar[str] = "policy.adopted.v1"
+    policy_id: Id
+    policy_version: int
+    sha256: str
+    """Of the policy's canonical JSON."""
+    policy: Policy
+
+
+class WorkerRegistered(Event):
+    """A person is known: whoever works, watches or is reached. Stream ``worker-…``."""
+
+    type: ClassVar[str] = "worker.registered.v1"
+    worker_id: Id
+    site_id: Id
+    name: Sealed
+
+
+class ContactPoint(Contract):
+    """One way to reach a person: a mail address, or a webhook with the secret that signs what is sent there."""
+
+    contact_point_id: Id
+    channel: Channel
+    address: Sealed
+    secret: Sealed | None = None
+
+
+class ContactPointsSet(Event):
+    """How a person is reached from now on: the whole list."""
+
+    type: ClassVar[str] = "worker.contact_points_set.v1"
+    worker_id: Id
+    contact_points: tuple[ContactPoint, ...]
+
+
+class TokenIssued(Event):
+    """A bearer token was issued to a person; the token itself is nowhere in the log."""
+
+    type: ClassVar[str] = "worker.token_issued.v1"
+    worker_id: Id
+    token_id: Id
+
+
+class WorkerHelpRequested(Event):
+    """A worker asked for help without a visit."""
+
+    type: ClassVar[str] = "worker.help_requested.v1"
+    worker_id: Id
+    site_id: Id
+    note: Sealed | None = None
+
+
+class GrantGiven(Event):
+    """A person holds a role at a site, or at the operator. Stream ``grant-<site>``."""
+
+    type: ClassVar[str] = "grant.given.v1"
+    site_id: Id
+    worker_id: Id
+    role: Role
+
+
+class GrantWithdrawn(Event):
+    """A person no longer holds a role at a site."""
+
+    type: ClassVar[str] = "grant.withdrawn.v1"
+    site_id: Id
+    worker_id: Id
+    role: Role
+
+
+class AssessmentRecorded(Event):
+    """The risk of lone work in a setting was assessed. Stream ``assessment-…``; a later one replaces the earlier."""
+
+    type: ClassVar[str] = "assessment.recorded.v1"
+    assessment_id: Id
+    site_id: Id
+    outcome: Literal["acceptable", "cannot_be_managed"]
+    factors: tuple[Code, ...]
+    """The factors that it speaks to."""
+    controls: tuple[str, ...] = ()
+    assessed_by: tuple[Id, ...]
+    valid_until_at: Instant
+    notes: Sealed | None = None
+
+
+class VisitContact(Contract):
+    """Somebody whom the visit's plan names: the home visited, the venue."""
+
+    contact_id: Id
+    relation: Code
+    name: Sealed
+    phone: Sealed
+
+
+class VisitPlanned(Event):
+    """A visit is planned under one version of a policy. Stream ``visit-…``."""
+
+    type: ClassVar[str] = "visit.planned.v1"
+    visit_id: Id
+    site_id: Id
+    worker_id: Id
+    kind: Code
+    starts_at: Instant
+    expected_end_at: Instant
+    interval: Span
+    grace: Span
+    remind_before: Span
+    policy_id: Id
+    policy_version: int
+    assessment_id: Id | None = None
+    place: Sealed | None = None
+    contacts: tuple[VisitContact, ...] = ()
+    cites: Cites = Cites()
+
+
+class VisitApproved(Event):
+    """Somebody whom the policy names approved the visit, on the strength of an assessment."""
+
+    type: ClassVar[str] = "visit.approved.v1"
+    visit_id: Id
+    assessment_id: Id
+    by: Id
+    cites: Cites = Cites()
+
+
+class VisitRefused(Event):
+    """The visit was refused and will not take place."""
+
+    type: ClassVar[str] = "visit.refused.v1"
+    visit_id: Id
+    by: Id
+    reason: Code
+    note: Sealed | None = None
+    cites: Cites = Cites()
+
+
+class VisitCancelled(Event):
+    """The visit was called off before it started."""
+
+    type: ClassVar[str] = "visit.cancelled.v1"
+    visit_id: Id
+    reason: Code
+
+
+class VisitStarted(Event):
+    """The worker started, having looked at the risk on the spot; the first check-in falls due at ``due_at``."""
+
+    type: ClassVar[str] = "visit.started.v1"
+    visit_id: Id
+    dynamic_assessment: dict[Code, bool]
+    due_at: Instant
+    cites: Cites = Cites()
+
+
+class CheckInRecorded(Event):
+    """A check-in came in time; the next one falls due at ``due_at``."""
+
+    type: ClassVar[str] = "visit.check_in_recorded.v1"
+    visit_id: Id
+    met_due_at: Instant
+    """The agreed time that this check-in met."""
+    due_at: Instant
+
+
+class LateCheckInRecorded(Event):
+    """A check-in came after it had been missed. It closes nothing: a person may be forced to send it."""
+
+    type: ClassVar[str] = "visit.late_check_in_recorded.v1"
+    visit_id: Id
+    missed_due_at: Instant
+
+
+class VisitExtended(Event):
+    """The worker gave a new expected end; it counts as a check-in."""
+
+    type: ClassVar[str] = "visit.extended.v1"
+    visit_id: Id
+    met_due_at: Instant | None
+    """The agreed time that this met; None where the check-in had been missed before (then nothing is rearmed)."""
+    expected_end_at: Instant
+    due_at: Instant | None
+
+
+class ReminderDue(Event):
+    """The worker is to be reminded of a check-in: before it is due, and when it is."""
+
+    type: ClassVar[str] = "visit.reminder_due.v1"
+    visit_id: Id
+    worker_id: Id
+    reminder_id: Id
+    occasion: Literal["before", "at"]
+    due_at: Instant
+
+
+class CheckInMissed(Event):
+    """The agreed time and its grace passed without a check-in."""
+
+    type: ClassVar[str] = "visit.check_in_missed.v1"
+    visit_id: Id
+    worker_id: Id
+    site_id: Id
+    due_at: Instant
+    """The agreed time."""
+    missed_at: Instant
+    """The deadline: the agreed time and its grace."""
+    detected_at: Instant
+    policy_id: Id
+    policy_version: int
+    cites: Cites = Cites()
+
+
+class VisitHelpRequested(Event):
+    """The worker asked for help, or somebody did for them. Accepted in every state of a visit."""
+
+    type: ClassVar[str] = "visit.help_requested.v1"
+    visit_id: Id
+    worker_id: Id
+    site_id: Id
+    policy_id: Id
+    policy_version: int
+    note: Sealed | None = None
+
+
+class WatchResumed(Event):
+    """After an escalation the watch goes on: the next check-in falls due at ``due_at``."""
+
+    type: ClassVar[str] = "visit.watch_resumed.v1"
+    visit_id: Id
+    escalation_id: Id
+    due_at: Instant
+
+
+class VisitEnded(Event):
+    """The worker reported the end of the visit."""
+
+    type: ClassVar[str] = "visit.ended.v1"
+    visit_id: Id
+    reason: Code
+    """``completed``, or why it ended early."""
+
+
+EVENTS: tuple[type[Event], ...] = (
+    SiteRegistered,
+    PolicyAdopted,
+    WorkerRegistered,
+    ContactPointsSet,
+    TokenIssued,
+    WorkerHelpRequested,
+    GrantGiven,
+    GrantWithdrawn,
+    AssessmentRecorded,
+    VisitPlanned,
+    VisitApproved,
+    VisitRefused,
+    VisitCancelled,
+    VisitStarted,
+    CheckInRecorded,
+    LateCheckInRecorded,
+    VisitExtended,
+    ReminderDue,
+    CheckInMissed,
+    VisitHelpRequested,
+    WatchResumed,
+    VisitEnded,
+)

@@ -1,0 +1,153 @@
+"""Load, decide, append: the one loop that every command of every service goes through.
+
+Whoever calls it gives a pure decision; this repeats it on fresh state while others are first, and answers a known id
+with its first answer before it decides anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import structlog
+
+from shared.decider import Rejected
+from shared.runtime.clock import monotonic
+from shared.runtime.log import Append, By, Cause, Loaded, Outcome, Outside, Stream, Write, WrongExpectedVersion, load
+from shared.runtime.telemetry import COMMAND_SECONDS, COMMANDS
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from shared.contracts.base import Event
+    from shared.decider import Decider
+    from shared.runtime.postgres import Pool
+    from shared.runtime.sequencer import Sequencer
+
+C = TypeVar("C")
+E = TypeVar("E", bound="Event")
+S = TypeVar("S")
+
+log = structlog.get_logger()
+
+MOST_TRIES = 12
+"""Decisions on fresh state before a command gives up: every failure means that somebody else's command succeeded."""
+
+
+@dataclass(frozen=True)
+class Decided:
+    """What a decision wants appended, what it rests on, and what is answered to the caller."""
+
+    writes: Sequence[Write] = ()
+    guards: Mapping[str, int] = field(default_factory=dict)
+    answer: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def events(self) -> list[Event]:
+        """Every event of every write, in order."""
+        return [event for write in self.writes for event in write.events]
+
+
+@dataclass(frozen=True)
+class Handled:
+    """What became of a command. ``first`` is false for a repeat, and then ``decided`` is empty."""
+
+    outcome: Outcome
+    decided: Decided
+    now: datetime
+
+
+Decision = Callable[[Loaded], Decided]
+
+
+@dataclass(frozen=True)
+class Commands:
+    """Everything a handler needs of the log."""
+
+    pool: Pool
+    sequencer: Sequencer
+
+    async def load(self, stream_ids: Sequence[str]) -> Loaded:
+        """Load streams without deciding anything."""
+        return await load(self.pool, stream_ids)
+
+    async def handle(
+        self, name: str, stream_ids: Sequence[str], decide: Decision, by: By, origin: Outside | Cause | None = None
+    ) -> Handled:
+        """Load ``stream_ids``, decide, append; again while somebody else was first. Says in one line what became of it.
+
+        An empty decision is appended too: it records the id or moves the cause, and brings deadlines in line.
+        Raises Rejected from the decision, and what ``Sequencer.append`` raises.
+        """
+        began = monotonic()
+        outcome = "failed"
+        try:
+            handled = await self._handle(stream_ids, decide, by, origin)
+            outcome = "appended" if handled.outcome.first else "repeat"
+            return handled
+        except Rejected as rejected:
+            outcome = f"rejected:{rejected.code}"
+            raise
+        except Exception as error:
+            outcome = type(error).__name__
+            raise
+        finally:
+            elapsed = monotonic() - began
+            COMMANDS.labels(name, outcome).inc()
+            COMMAND_SECONDS.labels(name).observe(elapsed)
+            log.info(
+                "command",
+                command=name,
+                stream=stream_ids[0] if stream_ids else None,
+                outcome=outcome,
+                correlation_id=by.correlation_id,
+                milliseconds=round(elapsed * 1000, 1),
+            )
+
+    async def _handle(
+        self, stream_ids: Sequence[str], decide: Decision, by: By, origin: Outside | Cause | None
+    ) -> Handled:
+        outside = origin if isinstance(origin, Outside) else None
+        for attempt in range(1, MOST_TRIES + 1):
+            loaded = await load(self.pool, stream_ids, outside)
+            if loaded.known is not None:
+                return Handled(loaded.known, Decided(answer=loaded.known.answer), loaded.now)
+            decided = decide(loaded)
+            append = Append(
+                writes=decided.writes,
+                by=by,
+                decided_at=loaded.now,
+                guards=decided.guards,
+                origin=origin,
+                answer=decided.answer,
+            )
+            try:
+                outcome = await self.sequencer.append(append)
+            except WrongExpectedVersion:
+                if attempt == MOST_TRIES:
+                    raise
+                continue
+            return Handled(outcome, decided if outcome.first else Decided(answer=outcome.answer), loaded.now)
+        raise AssertionError  # the last try returns or raises
+
+
+def write(
+    decider: Decider[C, E, S],
+    stream: Stream,
+    decide: Callable[[S], Sequence[E]],
+    *,
+    visit_id: str | None = None,
+    site_id: str | None = None,
+) -> Write:
+    """Fold a stream, decide, and return what to append with the deadlines that the stream has afterwards."""
+    state = decider.fold(stream.events)  # type: ignore[arg-type] -- a stream holds the events of its decider
+    events = decide(state)
+    return Write(
+        stream_id=stream.stream_id,
+        expected_version=stream.version,
+        events=events,
+        deadlines=decider.deadlines(decider.fold(events, state)),
+        visit_id=visit_id,
+        site_id=site_id,
+    )

@@ -1,0 +1,96 @@
+"""The clock of a service: claims what is due, and proposes the command that each deadline stands for.
+
+No deadline lives in this process: a row in PostgreSQL is claimed by whoever looks first, the decider tests it again, and
+the version of the stream decides. A process that dies leaves its claim to run out.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+import structlog
+
+from shared.runtime.postgres import LOST
+
+if TYPE_CHECKING:
+    from shared.runtime.postgres import Pool
+    from shared.runtime.telemetry import Cycles
+
+POLL_EVERY = 0.25
+"""Seconds between two looks at what is due."""
+
+CLAIM = timedelta(seconds=3)
+"""How long a claim lasts: longer than any honest handler, shorter than the 10 s that a missed check-in may wait."""
+
+MOST_CLAIMED = 200
+"""Deadlines claimed at one look: what is claimed must be handled within the claim."""
+
+MOST_RUNNING = 1000
+"""Handlers at work at once; above it the next look waits its turn, so that a slow provider cannot fill the memory."""
+
+# Claim due deadlines of this role's topic, oldest first. Uses deadline_due (topic, due_at).
+CLAIM_DUE = "SELECT * FROM log.claim_deadlines($1, $2)"
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True)
+class Due:
+    """A deadline that is due: its stream, what it stands for, and since when."""
+
+    stream_id: str
+    kind: str
+    subject: str
+    due_at: datetime
+
+
+OnDue = Callable[[Due], Awaitable[None]]
+
+
+class Deadlines:
+    """Polls the deadlines of one service. ``wake`` makes it look at once, when this process knows that something is due."""
+
+    def __init__(self, pool: Pool, handlers: Mapping[str, OnDue], cycles: Cycles) -> None:
+        """Handle each kind of deadline by its handler."""
+        self._pool = pool
+        self._handlers = handlers
+        self._cycles = cycles
+        self._running: set[asyncio.Task[None]] = set()
+        self.wake = asyncio.Event()
+
+    async def run(self) -> None:
+        """Look until cancelled."""
+        while True:
+            try:
+                claimed = await self._look()
+                self._cycles.finish("clock")
+            except LOST as error:
+                claimed = 0
+                log.warning("clock_cannot_read", error=type(error).__name__)
+            if claimed < MOST_CLAIMED or len(self._running) >= MOST_RUNNING:
+                waiting = asyncio.create_task(self.wake.wait())
+                await asyncio.wait({waiting}, timeout=POLL_EVERY)
+                waiting.cancel()
+                self.wake.clear()
+
+    async def _look(self) -> int:
+        """Claim what is due and start its handlers; none waits for another."""
+        rows = await self._pool.fetch(CLAIM_DUE, MOST_CLAIMED, CLAIM)
+        for row in rows:
+            due = Due(row["stream_id"], row["kind"], row["subject"], row["due_at"])
+            task = asyncio.create_task(self._handle(due))
+            self._running.add(task)
+            task.add_done_callback(self._running.discard)
+        return len(rows)
+
+    async def _handle(self, due: Due) -> None:
+        """Propose the command of one deadline. A failure leaves the row; it is claimed again when the claim has run out."""
+        try:
+            await self._handlers[due.kind](due)
+        except Exception:  # noqa: BLE001 -- one deadline must not stop the others
+            self._cycles.failed("clock")
+            log.error("deadline_failed", stream_id=due.stream_id, kind=due.kind, exc_info=True)

@@ -1,0 +1,102 @@
+"""Who is asking, and may they: bearer tokens to persons, grants to permissions. Fails closed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import TYPE_CHECKING
+
+from shared.contracts.base import OPERATOR_SITE, stream_of
+from shared.contracts.grants import Grants, fold_grants
+from shared.contracts.roles import Role, may
+from shared.runtime.clock import monotonic
+from shared.runtime.log import load
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from shared.runtime.postgres import Pool
+
+KEPT = 10.0
+"""Seconds for which a known token is not looked up again: a revoked one is refused everywhere after that."""
+
+# The person of a token that is not revoked.
+WORKER_OF_TOKEN = "SELECT worker_id FROM credential WHERE token_sha256 = $1 AND revoked_at IS NULL"  # noqa: S105 -- SQL
+
+# Remember a token, once.
+REMEMBER_TOKEN = """
+INSERT INTO credential (token_sha256, token_id, worker_id) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING
+"""
+
+
+class NoIdentity(Exception):  # noqa: N818 -- says what is missing
+    """No token, or one that nobody holds."""
+
+
+class Forbidden(Exception):  # noqa: N818 -- the status's own word
+    """This person may not do this here."""
+
+    def __init__(self, operation: str) -> None:
+        super().__init__(operation)
+        self.operation = operation
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Whoever is asking."""
+
+    worker_id: str
+
+
+@dataclass(frozen=True)
+class Allowed:
+    """That it is allowed, by which roles, and the versions of the grants that this rests on."""
+
+    roles: frozenset[Role]
+    guards: Mapping[str, int]
+
+
+class Authority:
+    """Knows persons by their tokens and what they may do by the grants in the log."""
+
+    def __init__(self, pool: Pool, keys: Pool) -> None:
+        """Read grants from the log behind ``pool`` and credentials from the keys database."""
+        self._pool = pool
+        self._keys = keys
+        self._known: dict[bytes, tuple[float, str]] = {}
+
+    async def identify(self, token: str | None) -> Identity:
+        """Return who holds this token. Raises NoIdentity."""
+        if not token:
+            raise NoIdentity
+        digest = sha256(token.encode()).digest()
+        kept = self._known.get(digest)
+        if kept and monotonic() - kept[0] < KEPT:
+            return Identity(kept[1])
+        worker_id = await self._keys.fetchval(WORKER_OF_TOKEN, digest)
+        if worker_id is None:
+            self._known.pop(digest, None)
+            raise NoIdentity
+        self._known[digest] = (monotonic(), worker_id)
+        return Identity(worker_id)
+
+    async def remember(self, token: str, token_id: str, worker_id: str) -> None:
+        """Let this token stand for a person from now on."""
+        await self._keys.execute(REMEMBER_TOKEN, sha256(token.encode()).digest(), token_id, worker_id)
+
+    async def authorise(self, identity: Identity, operation: str, site_id: str | None, *, own: bool = False) -> Allowed:
+        """Return the roles by which this person may do this at the site (None: at the operator). Raises Forbidden.
+
+        ``own`` says that the operation concerns the person: their own visit, their own contact points.
+        """
+        streams = [stream_of("grant", OPERATOR_SITE)]
+        if site_id is not None:
+            streams.insert(0, stream_of("grant", site_id))
+        loaded = await load(self._pool, streams)
+        grants = Grants()
+        for stream_id in streams:
+            grants += fold_grants(loaded[stream_id].events)
+        roles = grants.roles_of(identity.worker_id)
+        if not may(operation, roles, own=own):
+            raise Forbidden(operation)
+        return Allowed(roles, {stream_id: loaded[stream_id].version for stream_id in streams})

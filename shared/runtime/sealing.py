@@ -1,0 +1,139 @@
+"""Sealed fields: one AES-256-GCM key per person, wrapped by the operator's key (AES key wrap, RFC 3394).
+
+The ``kid`` of a sealed field is the SHA-256 of its key, so that nobody can claim another key for it afterwards. Without
+the key's row nothing opens it again.
+"""
+
+from __future__ import annotations
+
+import os
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from hashlib import sha256
+from hmac import digest as hmac_digest
+from typing import TYPE_CHECKING
+
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.keywrap import InvalidUnwrap, aes_key_unwrap, aes_key_wrap
+
+from shared.contracts.base import Sealed
+from shared.runtime.clock import monotonic
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from shared.runtime.postgres import Pool
+
+KEPT = 60.0
+"""Seconds for which a process keeps an opened key: an erasure is complete everywhere after that."""
+
+_KEY_BYTES = 32
+_NONCE_BYTES = 12
+_AAD = b"lonewatch sealed v1"
+
+# A person's key, made once: whoever is second takes the first one's.
+MAKE_KEY = "INSERT INTO key (subject_id, kid, wrapped) VALUES ($1, $2, $3) ON CONFLICT (subject_id) DO NOTHING"
+KEY_OF = "SELECT kid, wrapped FROM key WHERE subject_id = $1"
+KEY_BY_KID = "SELECT wrapped FROM key WHERE kid = $1"
+MAKE_SECRET = "INSERT INTO secret (name, wrapped) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING"  # noqa: S105 -- SQL
+SECRET_OF = "SELECT wrapped FROM secret WHERE name = $1"  # noqa: S105 -- SQL
+
+
+class Erased(LookupError):  # noqa: N818 -- says what became of it
+    """There is no key for this field: the person was erased, or the field is of another installation."""
+
+
+class WrongWrappingKeyError(RuntimeError):
+    """The operator's key does not open what is stored."""
+
+
+def read_wrapping_key(path: Path) -> bytes:
+    """Read the operator's key: 32 bytes as 64 hexadecimal digits. Raises WrongWrappingKeyError, saying what to do."""
+    try:
+        key = bytes.fromhex(path.read_text().strip())
+    except (OSError, ValueError):
+        key = b""
+    if len(key) != _KEY_BYTES:
+        message = f"{path} must hold 64 hexadecimal digits; restore it from your backup: without it no name or number can be read"
+        raise WrongWrappingKeyError(message)
+    return key
+
+
+def _encode(value: bytes) -> str:
+    return urlsafe_b64encode(value).rstrip(b"=").decode()
+
+
+def _decode(value: str) -> bytes:
+    return urlsafe_b64decode(value + "=" * (-len(value) % 4))
+
+
+class Keyring:
+    """Seals and opens fields with the keys of persons."""
+
+    def __init__(self, pool: Pool, wrapping_key: bytes) -> None:
+        """Use the keys database behind ``pool``."""
+        self._pool = pool
+        self._wrapping_key = wrapping_key
+        self._by_subject: dict[str, tuple[float, str, bytes]] = {}
+        self._by_kid: dict[str, tuple[float, bytes]] = {}
+        self._secrets: dict[str, bytes] = {}
+
+    async def seal(self, subject_id: str, text: str) -> Sealed:
+        """Seal a text under the key of one person, making the key when there is none."""
+        kid, key = await self._key_of(subject_id)
+        nonce = os.urandom(_NONCE_BYTES)
+        return Sealed(kid=kid, nonce=_encode(nonce), ct=_encode(AESGCM(key).encrypt(nonce, text.encode(), _AAD)))
+
+    async def open(self, sealed: Sealed) -> str:
+        """Open a sealed field. Raises Erased when its key is gone."""
+        key = await self._key_by_kid(sealed.kid)
+        return AESGCM(key).decrypt(_decode(sealed.nonce), _decode(sealed.ct), _AAD).decode()
+
+    async def open_or(self, sealed: Sealed | None, instead: str) -> str:
+        """Open a sealed field, or return ``instead`` where there is none or its key is gone."""
+        if sealed is None:
+            return instead
+        try:
+            return await self.open(sealed)
+        except Erased:
+            return instead
+
+    async def keyed_hash(self, secret: str, content: bytes) -> bytes:
+        """Return HMAC-SHA-256 of ``content`` under a secret of the installation, making the secret when there is none."""
+        key = self._secrets.get(secret)
+        if key is None:
+            await self._pool.execute(MAKE_SECRET, secret, aes_key_wrap(self._wrapping_key, os.urandom(_KEY_BYTES)))
+            key = self._secrets[secret] = self._unwrap(await self._pool.fetchval(SECRET_OF, secret))
+        return hmac_digest(key, content, "sha256")
+
+    async def _key_of(self, subject_id: str) -> tuple[str, bytes]:
+        kept = self._by_subject.get(subject_id)
+        if kept and monotonic() - kept[0] < KEPT:
+            return kept[1], kept[2]
+        row = await self._pool.fetchrow(KEY_OF, subject_id)
+        if row is None:
+            key = os.urandom(_KEY_BYTES)
+            await self._pool.execute(MAKE_KEY, subject_id, _encode(sha256(key).digest()), aes_key_wrap(self._wrapping_key, key))
+            row = await self._pool.fetchrow(KEY_OF, subject_id)
+            assert row is not None
+        key = self._unwrap(row["wrapped"])
+        self._by_subject[subject_id] = (monotonic(), row["kid"], key)
+        return row["kid"], key
+
+    async def _key_by_kid(self, kid: str) -> bytes:
+        kept = self._by_kid.get(kid)
+        if kept and monotonic() - kept[0] < KEPT:
+            return kept[1]
+        wrapped = await self._pool.fetchval(KEY_BY_KID, kid)
+        if wrapped is None:
+            self._by_kid.pop(kid, None)
+            raise Erased(kid)
+        key = self._unwrap(wrapped)
+        self._by_kid[kid] = (monotonic(), key)
+        return key
+
+    def _unwrap(self, wrapped: bytes) -> bytes:
+        try:
+            return aes_key_unwrap(self._wrapping_key, wrapped)
+        except InvalidUnwrap:
+            message = "the wrapping key does not open the stored keys: give LONEWATCH_WRAPPING_KEY_FILE the key they were wrapped with"
+            raise WrongWrappingKeyError(message) from None

@@ -1,0 +1,204 @@
+"""The sequencer: one task per process that carries commands to the log.
+
+It takes all that is waiting into one call, without lingering; commands in one call do not touch one another. Whatever
+goes wrong with one of them is answered to its caller alone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import asyncpg
+import orjson
+
+from shared.runtime.clock import monotonic, pause
+from shared.runtime.log import (
+    AlreadyApplied,
+    Append,
+    Composed,
+    FeedGap,
+    OtherContent,
+    Outcome,
+    Unavailable,
+    WrongExpectedVersion,
+    compose,
+)
+from shared.runtime.postgres import LOST
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from shared.runtime.postgres import Pool
+
+MOST_COMMANDS = 500
+"""Commands in one call: above it a call gains nothing and its callers wait longer."""
+
+MOST_BYTES = 4 * 1024 * 1024
+"""Bytes of records in one call: bounds what one call holds in memory and how long it holds the lock."""
+
+GIVE_UP_AFTER = 8.0
+"""Seconds after which a command whose connection keeps getting lost is answered as unavailable: a phone still waits."""
+
+_RETRY_PAUSE = 0.2
+"""Seconds before the next try after a lost connection."""
+
+# The one call. Autocommit: never inside an explicit transaction.
+APPEND = "SELECT * FROM log.append($1::jsonb, $2::jsonb, $3::jsonb, $4::jsonb, $5::bytea[], $6::jsonb)"
+
+
+@dataclass(eq=False)
+class _Waiting:
+    composed: Composed
+    since: float
+    future: asyncio.Future[Outcome]
+    size: int
+
+
+class Sequencer:
+    """Appends commands in batches. Start it with ``run`` in a task; ``append`` waits for the commit."""
+
+    def __init__(self, pool: Pool, release: str) -> None:
+        """Use ``pool`` for the calls; every event says ``release``."""
+        self._pool = pool
+        self._release = release
+        self._waiting: deque[_Waiting] = deque()
+        self._wake = asyncio.Event()
+
+    async def append(self, append: Append) -> Outcome:
+        """Append one command and return its outcome after COMMIT.
+
+        Raises Malformed, WrongExpectedVersion, OtherContent, AlreadyApplied, FeedGap, Unavailable, or
+        asyncpg.PostgresError when the database refuses this command.
+        """
+        composed = compose(append, self._release)
+        future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+        self._waiting.append(_Waiting(composed, monotonic(), future, sum(map(len, composed.bodies))))
+        self._wake.set()
+        return await future
+
+    async def run(self) -> None:
+        """Carry commands until cancelled; then whoever still waits is told that the outcome is unknown."""
+        batch: list[_Waiting] = []
+        try:
+            while True:
+                await self._wake.wait()
+                batch = self._take()
+                if not self._waiting:
+                    self._wake.clear()
+                await self._carry(batch)
+        finally:
+            for waiting in (*batch, *self._waiting):
+                _refuse(waiting, Unavailable("the service is stopping"))
+
+    def _take(self) -> list[_Waiting]:
+        """Take what may go together, in order: no id, cause's shard or written stream twice, no guard on a stream written."""
+        batch: list[_Waiting] = []
+        claimed: set[Any] = set()
+        read: set[Any] = set()
+        left: deque[_Waiting] = deque()
+        size = 0
+        while self._waiting:
+            waiting = self._waiting.popleft()
+            claims, guards = _claims(waiting.composed)
+            together = len(batch) < MOST_COMMANDS and (size + waiting.size <= MOST_BYTES or not batch)
+            if together and not (claims & claimed or claims & read or guards & claimed):
+                batch.append(waiting)
+                size += waiting.size
+            else:
+                left.append(waiting)
+            claimed |= claims  # what waits behind one that was left keeps its order too
+            read |= guards
+        self._waiting = left
+        return batch
+
+    async def _carry(self, batch: Sequence[_Waiting]) -> None:
+        """Call until there is an answer. A lost connection says nothing: the same commands go again."""
+        while batch:
+            try:
+                async with self._pool.acquire() as connection:
+                    rows = await connection.fetch(APPEND, *_arguments([waiting.composed for waiting in batch]))
+            except LOST as error:
+                # A crash or cut here may have committed the batch: ids, causes and versions make the next call safe.
+                batch = _still_patient(batch, error)
+                await pause(_RETRY_PAUSE)
+            except asyncpg.PostgresError as error:
+                if len(batch) == 1:
+                    _refuse(batch[0], error)
+                    return
+                for waiting in batch:
+                    await self._carry([waiting])
+                return
+            else:
+                for waiting, row in zip(batch, rows, strict=True):
+                    _answer(waiting, row)
+                return
+
+
+def _claims(composed: Composed) -> tuple[set[Any], set[Any]]:
+    """Return what a command must have to itself in a call, and which streams it guards."""
+    claims: set[Any] = {row["stream_id"] for row in composed.writes}
+    origin = composed.command
+    if "source" in origin:
+        claims.add((origin["source"], origin["id"]))
+    if "consumer" in origin:
+        claims.add((origin["consumer"], origin["topic"], origin["shard"]))
+    return claims, {row["stream_id"] for row in composed.guards}
+
+
+def _arguments(batch: Sequence[Composed]) -> tuple[str, str, str, str, list[bytes], str]:
+    """Return the six arguments of ``log.append``, each row with the number of its command."""
+
+    def rows(name: str) -> str:
+        return orjson.dumps(
+            [{"command": number, **row} for number, one in enumerate(batch) for row in getattr(one, name)]
+        ).decode()
+
+    commands = orjson.dumps([{"command": number, **one.command} for number, one in enumerate(batch)]).decode()
+    bodies = [body for one in batch for body in one.bodies]
+    return commands, rows("guards"), rows("writes"), rows("events"), bodies, rows("deadlines")
+
+
+def _still_patient(batch: Sequence[_Waiting], error: BaseException) -> list[_Waiting]:
+    """Give up for those who have waited too long; return the others."""
+    patient = []
+    for waiting in batch:
+        if monotonic() - waiting.since > GIVE_UP_AFTER:
+            _refuse(waiting, Unavailable(type(error).__name__))
+        elif not waiting.future.cancelled():
+            patient.append(waiting)
+    return patient
+
+
+def _refuse(waiting: _Waiting, error: Exception) -> None:
+    with suppress(asyncio.InvalidStateError):
+        waiting.future.set_exception(error)
+
+
+def _answer(waiting: _Waiting, row: asyncpg.Record) -> None:
+    """Answer one caller from its row."""
+    match row["outcome"]:
+        case "appended" | "repeat":
+            answer = orjson.loads(row["answer"]) if row["answer"] else {}
+            outcome = Outcome(
+                first=row["outcome"] == "appended",
+                first_position=row["first_position"],
+                last_position=row["last_position"],
+                recorded_at=row["recorded_at"],
+                answer=answer,
+            )
+            with suppress(asyncio.InvalidStateError):
+                waiting.future.set_result(outcome)
+        case "wrong_version":
+            _refuse(waiting, WrongExpectedVersion(row["detail"]))
+        case "other_content":
+            _refuse(waiting, OtherContent())
+        case "already_applied":
+            _refuse(waiting, AlreadyApplied())
+        case "gap":
+            _refuse(waiting, FeedGap())
+        case other:
+            _refuse(waiting, RuntimeError(f"the log answered {other}: is the migration of this service applied?"))

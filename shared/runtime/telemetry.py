@@ -1,0 +1,103 @@
+"""What a service says of itself: one line per unit of work, metrics, and the cycles that it has finished.
+
+No line holds a name, a number or an address. Of an error only its type and where it arose are written: its text may
+carry what somebody sent.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+import traceback
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import orjson
+import structlog
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from shared.runtime.clock import monotonic, pause
+from shared.runtime.postgres import LOST
+
+if TYPE_CHECKING:
+    from collections.abc import MutableMapping
+
+    from shared.runtime.postgres import Pool
+
+REGISTRY = CollectorRegistry()
+COMMANDS = Counter("lonewatch_commands_total", "Commands by what became of them", ["command", "outcome"], registry=REGISTRY)
+COMMAND_SECONDS = Histogram("lonewatch_command_seconds", "From load to commit", ["command"], registry=REGISTRY)
+FAILURES = Counter("lonewatch_cycle_failures_total", "Records or deadlines whose handling failed", ["loop"], registry=REGISTRY)
+CYCLE_AGE = Gauge("lonewatch_cycle_age_seconds", "Since a loop last finished a cycle", ["loop"], registry=REGISTRY)
+FEED_AGE = Gauge("lonewatch_feed_oldest_seconds", "Age of the oldest record not yet applied", registry=REGISTRY)
+
+FRESH = timedelta(seconds=10)
+"""How old a finished cycle or a record not yet applied may be before a service says that it is not ready."""
+
+_WRITE_EVERY = 1.0
+"""Seconds between two writes of finished cycles: ten of them fit into what counts as fresh."""
+
+# Say that a loop has finished a cycle.
+FINISH_CYCLE = "SELECT log.finish_cycle($1, $2)"
+
+
+def _places_only(_logger: Any, _method: str, line: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Replace an exception by its type and the places it came through."""
+    if line.pop("exc_info", None) and (error := sys.exc_info()[1]) is not None:
+        line["error"] = type(error).__name__
+        line["at"] = [f"{frame.filename.rsplit('/', 1)[-1]}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(error.__traceback__)]
+    return line
+
+
+def configure_logging(service: str, replica: str) -> None:
+    """Write JSON lines to standard error; libraries' own loggers only from WARNING, without their texts' arguments."""
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            _places_only,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.JSONRenderer(serializer=lambda line, **_: orjson.dumps(line, default=repr).decode()),
+        ],
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+    structlog.contextvars.bind_contextvars(service=service, replica=replica)
+    logging.basicConfig(level=logging.CRITICAL)
+
+
+class Cycles:
+    """Remembers when each loop of this process last finished, and writes it to the log."""
+
+    def __init__(self, pool: Pool, replica: str) -> None:
+        """Write for this replica."""
+        self._pool = pool
+        self._replica = replica
+        self._finished: dict[str, float] = {}
+
+    def finish(self, loop: str) -> None:
+        """Say that a loop has finished a cycle now."""
+        self._finished[loop] = monotonic()
+
+    def failed(self, loop: str) -> None:
+        """Count a record or deadline whose handling failed."""
+        FAILURES.labels(loop).inc()
+
+    def ages(self) -> dict[str, float]:
+        """Return the seconds since each loop finished."""
+        now = monotonic()
+        return {loop: now - finished for loop, finished in self._finished.items()}
+
+    async def run(self) -> None:
+        """Write what has finished, every second, until cancelled."""
+        written: dict[str, float] = {}
+        while True:
+            for loop, finished in list(self._finished.items()):
+                CYCLE_AGE.labels(loop).set(monotonic() - finished)
+                if written.get(loop) != finished:
+                    try:
+                        await self._pool.execute(FINISH_CYCLE, self._replica, loop)
+                        written[loop] = finished
+                    except LOST:
+                        break  # said by the loops themselves
+            await pause(_WRITE_EVERY)

@@ -1,0 +1,193 @@
+"""HTTP as every service speaks it: identity, ids of requests, problems (RFC 9457), health and metrics.
+
+Parses and answers; decides nothing. A route's name is its operation in the table of permissions.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any
+
+import orjson
+import structlog
+from fastapi import Depends, FastAPI, Header, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from prometheus_client import generate_latest
+from starlette.exceptions import HTTPException
+
+from shared.decider import Rejected
+from shared.runtime.identity import Authority, Forbidden, Identity, NoIdentity
+from shared.runtime.ids import new_id
+from shared.runtime.log import By, Malformed, OtherContent, Outside, Unavailable, WrongExpectedVersion
+from shared.runtime.postgres import LOST
+from shared.runtime.telemetry import FEED_AGE, FRESH, REGISTRY
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from shared.runtime.commands import Handled
+    from shared.runtime.service import Running
+
+log = structlog.get_logger()
+
+_SENTENCES = {
+    "no_identity": "Send the token that was issued to you as 'Authorization: Bearer …'.",
+    "forbidden": "You hold no role here that may do this; ask an administrator of the site for it.",
+    "invalid": "The request is not as it should be; each entry of 'errors' says what is wrong where.",
+    "other_content": "This Idempotency-Key was used before for another request; use a new key for a new request.",
+    "busy": "Others changed the same thing at the same moment; send the request again.",
+    "unavailable": "The log cannot be reached, so it is not known whether this took effect; send it again with the same Idempotency-Key.",
+    "malformed": "The request cannot be stored.",
+    "no_such_path": "There is nothing at this address; see openapi.json for what there is.",
+    "failed": "Something failed here that was not expected; the service's own lines say where. Send it again with the same Idempotency-Key.",
+}
+
+
+def problem(status: int, code: str, detail: str | None = None, **more: Any) -> JSONResponse:  # noqa: ANN401 -- JSON
+    """Answer with a problem: a code for machines, a sentence for people. Never what was sent."""
+    body = {"status": status, "code": code, "title": code.replace("_", " "), "detail": detail or _SENTENCES[code], **more}
+    return JSONResponse(body, status, media_type="application/problem+json")
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Who sent a request, under which id, and a keyed hash of its content."""
+
+    identity: Identity
+    outside: Outside
+    correlation_id: str
+
+    @property
+    def by(self) -> By:
+        """What the caller's events say of them."""
+        return By(actor=self.identity.worker_id, correlation_id=self.correlation_id)
+
+
+async def reader(request: Request, authorization: Annotated[str | None, Header()] = None) -> Identity:
+    """Say who is asking. Raises NoIdentity."""
+    scheme, _, token = (authorization or "").partition(" ")
+    authority: Authority = request.app.state.running.authority
+    return await authority.identify(token if scheme.lower() == "bearer" else None)
+
+
+async def caller(
+    request: Request,
+    identity: Annotated[Identity, Depends(reader)],
+    idempotency_key: Annotated[str | None, Header(max_length=128, pattern=r"^[\x21-\x7e]+$")] = None,
+) -> Caller:
+    """Say who commands, and make the request's id and keyed hash. Without an Idempotency-Key a repeat is a new request."""
+    running: Running = request.app.state.running
+    key = idempotency_key or new_id()
+    digest = await request_digest(running, request.url.path, await request.body())
+    return Caller(identity, Outside(f"http:{identity.worker_id}", key, digest), key)
+
+
+async def request_digest(running: Running, path: str, body: bytes) -> bytes:
+    """Return the keyed hash of a request: the same request gives the same hash, whatever its spacing."""
+    try:
+        body = orjson.dumps(orjson.loads(body), option=orjson.OPT_SORT_KEYS)
+    except orjson.JSONDecodeError:
+        pass  # an empty body, or one that is refused later: hashed as it is
+    return await running.keyring.keyed_hash("digest", path.encode() + b"\n" + body)
+
+
+def answer(handled: Handled) -> dict[str, Any]:
+    """Return what a command answers: the first answer, where in the log it stands, and when it was recorded."""
+    outcome = handled.outcome
+    return {**handled.decided.answer, "position": outcome.last_position, "recorded_at": outcome.recorded_at}
+
+
+def create_app(running: Running, refusals: Mapping[str, str], title: str) -> FastAPI:
+    """Return an application with health, metrics and problems; its routes begin with the service's name."""
+    prefix = f"/{running.name}"
+    app = FastAPI(
+        title=title, version=running.release, openapi_url=f"{prefix}/openapi.json", docs_url=None, redoc_url=None
+    )
+    app.state.running = running
+    _add_problems(app, refusals)
+
+    @app.get("/healthz", name="healthz", include_in_schema=False)
+    @app.get(f"{prefix}/healthz", name="healthz")
+    async def healthz() -> dict[str, str]:
+        """Say that the process answers."""
+        return {"status": "alive"}
+
+    @app.get("/readyz", name="readyz", include_in_schema=False)
+    @app.get(f"{prefix}/readyz", name="readyz")
+    async def readyz(response: Response) -> dict[str, Any]:
+        """Say whether every loop has finished a cycle lately and no record waits too long."""
+        stale, oldest = await _readiness(running)
+        response.status_code = 503 if stale else 200
+        return {"ready": not stale, "stale": stale, "oldest_waiting_seconds": oldest, "cycles": running.cycles.ages()}
+
+    @app.get("/metrics", name="metrics", include_in_schema=False)
+    @app.get(f"{prefix}/metrics", name="metrics", include_in_schema=False)
+    async def metrics() -> Response:
+        """Show the metrics in Prometheus' text format."""
+        return Response(generate_latest(REGISTRY), media_type="text/plain; version=0.0.4")
+
+    return app
+
+
+async def _readiness(running: Running) -> tuple[list[str], float | None]:
+    """Return what is stale, and the age of the oldest record waiting."""
+    fresh = FRESH.total_seconds()
+    ages = running.cycles.ages()
+    stale = [f"{loop} has finished no cycle lately" for loop in running.loops if ages.get(loop, fresh + 1) > fresh]
+    try:
+        oldest = await running.feed.oldest()
+    except LOST:
+        return [*stale, "the log cannot be read"], None
+    age = oldest.total_seconds() if oldest else 0.0
+    FEED_AGE.set(age)
+    if age > fresh:
+        stale.append("a record has waited too long to be applied")
+    return stale, age
+
+
+def _add_problems(app: FastAPI, refusals: Mapping[str, str]) -> None:
+    """Turn what is raised below into problems."""
+
+    async def rejected(_request: Request, error: Exception) -> Response:
+        assert isinstance(error, Rejected)
+        status = 404 if error.code.endswith("_unknown") else 409
+        return problem(status, error.code, refusals[error.code])
+
+    async def invalid(_request: Request, error: Exception) -> Response:
+        assert isinstance(error, RequestValidationError)
+        errors = [{"where": ".".join(map(str, item["loc"])), "what": item["msg"]} for item in error.errors()]
+        return problem(422, "invalid", errors=errors)
+
+    async def malformed(_request: Request, error: Exception) -> Response:
+        return problem(422, "malformed", str(error))
+
+    async def http(_request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)
+        return problem(error.status_code, "no_such_path" if error.status_code == 404 else "invalid", error.detail)
+
+    async def failed(request: Request, error: Exception) -> Response:
+        log.error("request_failed", path=request.scope.get("path", "").split("/")[1:3], exc_info=error)
+        return problem(500, "failed")
+
+    app.add_exception_handler(Rejected, rejected)
+    app.add_exception_handler(RequestValidationError, invalid)
+    app.add_exception_handler(Malformed, malformed)
+    app.add_exception_handler(HTTPException, http)
+    for kind, status, code in (
+        (NoIdentity, 401, "no_identity"),
+        (Forbidden, 403, "forbidden"),
+        (OtherContent, 409, "other_content"),
+        (WrongExpectedVersion, 409, "busy"),
+        (Unavailable, 503, "unavailable"),
+        *((lost, 503, "unavailable") for lost in LOST),
+    ):
+        app.add_exception_handler(kind, _fixed(status, code))
+    app.add_exception_handler(Exception, failed)
+
+
+def _fixed(status: int, code: str) -> Any:  # noqa: ANN401 -- Starlette's own type of a handler
+    async def handler(_request: Request, _error: Exception) -> Response:
+        return problem(status, code)
+
+    return handler

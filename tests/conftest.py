@@ -1,0 +1,67 @@
+"""What every test run has in common: a time budget per directory, and settings of Hypothesis.
+
+No fixtures: those stand in the directory that uses them, or in tests/support.
+"""
+
+from collections import defaultdict
+from collections.abc import Mapping
+from datetime import timedelta
+from types import MappingProxyType
+
+import pytest
+from hypothesis import settings
+
+BUDGETS: Mapping[str, timedelta] = MappingProxyType(
+    {
+        "unit": timedelta(seconds=60),
+        "architecture": timedelta(seconds=30),
+        "store": timedelta(seconds=180),
+        "integration": timedelta(seconds=120),
+        "system": timedelta(seconds=240),
+        "faults": timedelta(seconds=270),
+    },
+)
+"""How long the tests of a directory may take. Together the 15 minutes that `make test` may ever take, so whoever
+needs more in one directory takes it from another."""
+
+settings.register_profile("lonewatch", deadline=None)  # a busy machine is no counterexample; the budgets watch the time
+settings.load_profile("lonewatch")
+
+
+def over_budget(spent: Mapping[str, timedelta]) -> list[str]:
+    """Return a sentence for each directory that took longer than its budget."""
+    return [
+        f"tests/{directory} took {took.total_seconds():.1f} s of {BUDGETS[directory].total_seconds():.0f} s"
+        for directory, took in sorted(spent.items())
+        if directory in BUDGETS and took > BUDGETS[directory]
+    ]
+
+
+class Budgets:
+    """Adds up what each directory takes, fixtures included, and fails the run that took too long."""
+
+    def __init__(self) -> None:
+        self.spent: dict[str, timedelta] = defaultdict(timedelta)
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Add one phase (setup, call, teardown) of one test."""
+        _, _, below = report.nodeid.partition("tests/")
+        self.spent[below.partition("/")[0]] += timedelta(seconds=report.duration)
+
+    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
+        """Turn a green run that took too long into a failed one."""
+        if exitstatus == pytest.ExitCode.OK and over_budget(self.spent):
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        """Say which directory took too long."""
+        late = over_budget(self.spent)
+        if late:
+            terminalreporter.section("over budget (tests/conftest.py)", red=True)
+            for sentence in late:
+                terminalreporter.write_line(sentence)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Watch the time of every run."""
+    config.pluginmanager.register(Budgets(), "lonewatch-budgets")

@@ -1,0 +1,31 @@
+"""A PostgreSQL of the tests' own, in a temporary directory that goes when they are done. Knows no schema."""
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from deploy.local.postgres import Server, start, stop
+
+
+@contextmanager
+def temporary_state() -> Iterator[Path]:
+    """Yield a directory that PostgreSQL's account can enter even when root tests; pytest's own are closed to it."""
+    directory = Path(tempfile.mkdtemp(prefix="lonewatch-postgres-")).resolve()
+    directory.chmod(0o711)
+    try:
+        yield directory
+    finally:
+        shutil.rmtree(directory)
+
+
+@contextmanager
+def shared_server() -> Iterator[Server]:
+    """Yield a running server, as durable as in earnest; stopped and removed at the end, whatever is still open."""
+    with temporary_state() as state:
+        server = start(state)
+        try:
+            yield server
+        finally:
+            stop(server, mode="immediate")  # the data goes with it: a last checkpoint would be for nobody

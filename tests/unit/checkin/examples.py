@@ -1,0 +1,173 @@
+"""One visit, with its policy and assessment, and its events and commands, each of which a test may vary."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from services.checkin.domain import ApproveVisit, PlanVisit, RefuseVisit, StartVisit
+from shared.contracts.base import Cites, Event, Sealed
+from shared.contracts.policy import Approval, CheckIns, Gate, Ladder, Policy, Step, Timed
+from shared.contracts.roles import Role
+from shared.contracts.visits import (
+    AssessmentRecorded,
+    CheckInMissed,
+    VisitApproved,
+    VisitContact,
+    VisitEnded,
+    VisitPlanned,
+    VisitStarted,
+)
+
+SECOND, MINUTE, HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1)
+
+T0 = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
+"""When the visit of these examples starts."""
+
+INTERVAL, GRACE, REMIND_BEFORE = 60 * MINUTE, 5 * MINUTE, 10 * MINUTE
+END = T0 + 150 * MINUTE
+DUE = T0 + INTERVAL
+
+WORKER_ID, SUPERVISOR_ID = "anna", "ben"
+SUPERVISOR = frozenset({Role.SUPERVISOR})
+YES = {"way_out_clear": True, "mood_calm": True}
+NOTE = Sealed(kid="k1", nonce="n", ct="c")
+CONTACT = VisitContact(contact_id="aunt", relation="relative", name=NOTE, phone=NOTE)
+
+
+def cites(clause: str) -> Cites:
+    """Return the citation of one clause."""
+    return Cites(clauses=(clause,))
+
+
+def timed(span: timedelta, clause: str) -> Timed:
+    """Return a span that a clause sets."""
+    return Timed(span=span, cites=cites(clause))
+
+
+def _ladder(trigger: Any) -> Ladder:  # noqa: ANN401 -- a literal of the contract
+    step = Step(name="first", notify=(Role.SUPERVISOR,), wait=5 * MINUTE, cites=cites("7"), wait_cites=cites("7"))
+    return Ladder(
+        trigger=trigger,
+        steps=(step,),
+        acknowledgement_lasts=timed(15 * MINUTE, "8"),
+        repeat_every=timed(5 * MINUTE, "8"),
+        cites=cites("7"),
+    )
+
+
+POLICY_1 = Policy(
+    policy_id="policy1",
+    title="Lone working",
+    organisation="Example Trust",
+    text="Lone working policy, 1 March 2026",
+    check_ins=CheckIns(
+        interval=timed(INTERVAL, "4.1"),
+        grace=timed(GRACE, "4.2"),
+        remind_before=timed(REMIND_BEFORE, "4.1"),
+        cites=cites("4"),
+    ),
+    approval=Approval(roles=(Role.SUPERVISOR, Role.LINE_MANAGER), cites=cites("5")),
+    gate=Gate(
+        factors=("location", "person"),
+        valid_for=timed(timedelta(days=365), "6.1"),
+        dynamic_questions=tuple(YES),
+        cites=cites("6"),
+    ),
+    ladders=(_ladder("check_in_missed"), _ladder("help")),
+)
+
+ASSESSMENT_1 = AssessmentRecorded(
+    assessment_id="assessment1",
+    site_id="site1",
+    outcome="acceptable",
+    factors=("person", "location", "journey"),
+    assessed_by=(SUPERVISOR_ID,),
+    valid_until_at=END,
+)
+
+PLANNED = VisitPlanned(
+    visit_id="visit1",
+    site_id="site1",
+    worker_id=WORKER_ID,
+    kind="home_visit",
+    starts_at=T0,
+    expected_end_at=END,
+    interval=INTERVAL,
+    grace=GRACE,
+    remind_before=REMIND_BEFORE,
+    policy_id="policy1",
+    policy_version=3,
+    cites=Cites(clauses=("4", "4.1", "4.2")),
+)
+APPROVED = VisitApproved(
+    visit_id="visit1", assessment_id="assessment1", by=SUPERVISOR_ID, cites=Cites(clauses=("5", "6"))
+)
+STARTED = VisitStarted(visit_id="visit1", dynamic_assessment=YES, due_at=DUE, cites=cites("6"))
+MISSED = CheckInMissed(
+    visit_id="visit1",
+    worker_id=WORKER_ID,
+    site_id="site1",
+    due_at=DUE,
+    missed_at=DUE + GRACE,
+    detected_at=DUE + GRACE + SECOND,
+    policy_id="policy1",
+    policy_version=3,
+    cites=PLANNED.cites,
+)
+ENDED = VisitEnded(visit_id="visit1", reason="completed")
+
+UNDER_WAY: tuple[Event, ...] = (PLANNED, APPROVED, STARTED)
+"""The history of a visit that was started at T0."""
+
+
+def plan(**changes: Any) -> PlanVisit:  # noqa: ANN401 -- any field of the command
+    """Return the command that plans the visit."""
+    fields: dict[str, Any] = {
+        "visit_id": "visit1",
+        "site_id": "site1",
+        "worker_id": WORKER_ID,
+        "kind": "home_visit",
+        "starts_at": T0,
+        "expected_end_at": END,
+        "policy": POLICY_1,
+        "policy_version": 3,
+        "now": T0 - HOUR,
+    }
+    return PlanVisit(**(fields | changes))
+
+
+def approve(**changes: Any) -> ApproveVisit:  # noqa: ANN401 -- any field of the command
+    """Return the command that approves the visit."""
+    fields: dict[str, Any] = {
+        "by": SUPERVISOR_ID,
+        "roles": SUPERVISOR,
+        "policy": POLICY_1,
+        "assessment": ASSESSMENT_1,
+        "now": T0 - HOUR,
+    }
+    return ApproveVisit(**(fields | changes))
+
+
+def refuse(**changes: Any) -> RefuseVisit:  # noqa: ANN401 -- any field of the command
+    """Return the command that refuses the visit."""
+    fields: dict[str, Any] = {
+        "by": SUPERVISOR_ID,
+        "roles": SUPERVISOR,
+        "policy": POLICY_1,
+        "reason": "not_alone",
+        "note": None,
+        "now": T0 - HOUR,
+    }
+    return RefuseVisit(**(fields | changes))
+
+
+def start(**changes: Any) -> StartVisit:  # noqa: ANN401 -- any field of the command
+    """Return the command that starts the visit."""
+    fields: dict[str, Any] = {"answers": YES, "policy": POLICY_1, "assessment": ASSESSMENT_1, "now": T0}
+    return StartVisit(**(fields | changes))
+
+
+def but(assessment: AssessmentRecorded, **changes: Any) -> AssessmentRecorded:  # noqa: ANN401 -- any field of it
+    """Return the assessment with some fields changed."""
+    return assessment.model_copy(update=changes)

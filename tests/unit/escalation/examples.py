@@ -1,0 +1,126 @@
+"""A policy's ladders, a directory and the triggers that the tests of escalation share. Decides nothing."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Protocol
+
+from services.escalation.domain import Acknowledge, Command, Directory, Raise, Resolve, StandDown, StartNextStep
+from shared.contracts.base import Cites
+from shared.contracts.policy import Ladder, Step, Timed, Trigger
+from shared.contracts.roles import Role
+
+T0 = datetime(2026, 3, 2, 14, 0, tzinfo=UTC)
+SECOND = timedelta(seconds=1)
+MINUTE = timedelta(minutes=1)
+LASTS = timedelta(minutes=20)
+REPEATS = timedelta(minutes=7)
+
+VISIT = "visit1"
+WALT = "walt"
+"""The worker who may be in danger; he is a supervisor too, so that a step could reach him by mistake."""
+SUE, SAM, LIZ, HEIDI = "sue", "sam", "liz", "heidi"
+
+
+def cites(clause: str) -> Cites:
+    return Cites(clauses=(clause,))
+
+
+def step(name: str, *notify: Role, wait: timedelta) -> Step:
+    return Step(name=name, notify=notify, wait=wait, cites=cites(name), wait_cites=cites(f"{name} wait"))
+
+
+def ladder(trigger: Trigger, *steps: Step) -> Ladder:
+    return Ladder(
+        trigger=trigger,
+        steps=steps,
+        acknowledgement_lasts=Timed(span=LASTS, cites=cites("lasts")),
+        repeat_every=Timed(span=REPEATS, cites=cites("repeats")),
+        cites=cites(trigger),
+    )
+
+
+MISSED = ladder(
+    "check_in_missed",
+    step("first", Role.SUPERVISOR, wait=5 * MINUTE),
+    step("second", Role.LINE_MANAGER, Role.SUPERVISOR, wait=10 * MINUTE),
+)
+HELP = ladder("help", step("all hands", Role.SUPERVISOR, Role.HEAD_OF_PROVISION, wait=2 * MINUTE))
+
+DIRECTORY = Directory(
+    holders={
+        Role.WORKER: (WALT, "other"),
+        Role.SUPERVISOR: (WALT, SUE, SAM),
+        Role.LINE_MANAGER: (LIZ, SUE),
+        Role.HEAD_OF_PROVISION: (HEIDI,),
+    },
+    everyone=(WALT, SUE, SAM, LIZ, HEIDI),
+)
+NOBODY = Directory(holders={}, everyone=())
+
+
+def raise_missed(
+    event_id: str = "missed1",
+    *,
+    now: datetime = T0,
+    ladder: Ladder | None = MISSED,
+    directory: Directory = DIRECTORY,
+) -> Raise:
+    return Raise(
+        trigger="check_in_missed",
+        trigger_event_id=event_id,
+        visit_id=VISIT,
+        worker_id=WALT,
+        site_id="north",
+        due_at=T0 - SECOND,
+        policy_id="policy1",
+        policy_version=3,
+        ladder=ladder,
+        directory=directory,
+        now=now,
+    )
+
+
+def raise_help(
+    event_id: str = "help1",
+    *,
+    now: datetime = T0,
+    ladder: Ladder | None = HELP,
+    directory: Directory = DIRECTORY,
+    visit_id: str | None = VISIT,
+) -> Raise:
+    return Raise(
+        trigger="help",
+        trigger_event_id=event_id,
+        visit_id=visit_id,
+        worker_id=WALT,
+        site_id="north",
+        due_at=None,
+        policy_id="policy1",
+        policy_version=3,
+        ladder=ladder,
+        directory=directory,
+        now=now,
+    )
+
+
+def next_step(turn: int, now: datetime, *, ladder_no: int = 1, directory: Directory = DIRECTORY) -> StartNextStep:
+    return StartNextStep(episode=1, ladder_no=ladder_no, turn=turn, directory=directory, now=now)
+
+
+class Act(Protocol):
+    """What a person does to the escalation that they see: ``acknowledge``, ``resolve``, ``stand_down``."""
+
+    def __call__(self, by: str, now: datetime, *, escalation_id: str = "visit1.1") -> Command: ...
+
+
+def acknowledge(by: str, now: datetime, *, escalation_id: str = "visit1.1") -> Acknowledge:
+    return Acknowledge(escalation_id=escalation_id, by=by, via="page", now=now)
+
+
+def resolve(by: str, now: datetime, *, escalation_id: str = "visit1.1") -> Resolve:
+    return Resolve(escalation_id=escalation_id, by=by, confirmed_by=by, how="met_in_person", note=None, now=now)
+
+
+def stand_down(by: str, now: datetime, *, escalation_id: str = "visit1.1") -> StandDown:
+    return StandDown(escalation_id=escalation_id, by=by, reason="forgot_to_check_in", note=None, now=now)

@@ -1,0 +1,142 @@
+"""The ``policy`` command, the identity of a policy, and scaled policies."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from typer.testing import CliRunner
+
+from deploy.policy_cli import app
+from deploy.policy_files import PolicyError, canonical, load_policy, scaled, sha256
+from deploy.policy_meaning import gaps, span_text
+from deploy.policy_schema import schema_text
+from shared.contracts.base import Cites
+from shared.contracts.policy import Approval, Gate, Policy
+from shared.contracts.roles import Role
+
+FILE = Path(__file__).resolve().parents[3] / "policies" / "stepping-stones.toml"
+POLICY = load_policy(FILE)
+OURS = Cites(ours=True)
+
+
+def run(*args: str) -> tuple[int, str, str]:
+    result = CliRunner().invoke(app, list(args))
+    return result.exit_code, result.stdout, result.stderr
+
+
+def test_check_prints_each_step_with_its_time_its_roles_and_its_source() -> None:
+    code, out, err = run("check", str(FILE))
+    assert (code, err) == (0, "")
+    assert "approved by: head_of_provision [S3 6.1, PL-01, RO-05]" in out
+    assert "at the latest every: 30 minutes [ours, for S3 6.2, CI-02]" in out
+    assert "  at once: supervisor [S3 6.2" in out
+    assert "  after 5 minutes: head_of_provision [S3 12" in out
+    assert "  after 10 minutes: head_of_provision and dsl [S3 6.2" in out
+    assert "  after 15 minutes: everyone of the site, again every 5 minutes [ours]" in out
+
+
+def test_check_names_what_is_ours_and_where_there_is_a_gap() -> None:
+    _, out, _ = run("check", str(FILE))
+    ours, gap = out.split("Left open by the text, so ours\n")[1].split("Gaps\n")
+    assert "  check_ins.grace\n" in ours
+    assert "  ladders[2].steps[1].wait\n" in ours
+    assert "nobody stands in for head_of_provision" in gap
+
+
+def test_check_with_json_ends_with_one_object() -> None:
+    code, out, _ = run("check", str(FILE), "--json")
+    last = json.loads(out.splitlines()[-1])
+    assert (code, last["ok"], last["policy_id"], last["interval_seconds"]) == (0, True, "stepping-stones", 1800)
+    assert [step["after_seconds"] for step in last["ladders"]["check_in_missed"]["steps"]] == [0, 300, 600]
+    assert last["sha256"] == sha256(POLICY)
+
+
+def test_check_of_a_broken_file_exits_with_1_and_says_why(tmp_path: Path) -> None:
+    broken = tmp_path / "broken.toml"
+    broken.write_text(FILE.read_text(encoding="utf-8").replace('"30 minutes"', '"30 minuts"'), encoding="utf-8")
+    code, out, err = run("check", str(broken), "--json")
+    assert code == 1
+    assert "check_ins.interval.span" in err
+    last = json.loads(out.splitlines()[-1])
+    assert last["ok"] is False
+    assert len(last["problems"]) == 1
+
+
+def test_schema_writes_the_schema_and_says_where_it_cannot(tmp_path: Path) -> None:
+    code, _, _ = run("schema", "--out", str(tmp_path / "schema.json"))
+    assert (code, (tmp_path / "schema.json").read_text(encoding="utf-8")) == (0, schema_text())
+    code, _, err = run("schema", "--out", str(tmp_path))
+    assert (code, "cannot be written" in err) == (1, True)
+
+
+def test_what_a_policy_lacks_is_a_gap() -> None:
+    poor = POLICY.model_copy(
+        update={
+            "approval": Approval(roles=(Role.DSL,), cites=Cites()),
+            "gate": Gate(factors=(), valid_for=POLICY.gate.valid_for, dynamic_questions=(), cites=OURS),
+        }
+    )
+    assert [gap.split(": ")[0] for gap in gaps(poor)] == [
+        "approval.roles",
+        "approval.roles",
+        "gate.factors",
+        "gate.dynamic_questions",
+        "approval",
+    ]
+
+
+def test_a_step_that_tells_somebody_who_may_not_act_is_a_gap() -> None:
+    first = POLICY.ladders[0]
+    told = first.steps[0].model_copy(update={"notify": (Role.AUDITOR,)})
+    ladder = first.model_copy(update={"steps": (told, *first.steps[1:])})
+    found = gaps(POLICY.model_copy(update={"ladders": (ladder, POLICY.ladders[1])}))
+    assert "ladders[1].steps[1].notify: auditor is told and may not act on it" in found
+
+
+def test_a_reminder_as_long_as_the_interval_is_a_gap() -> None:
+    check_ins = POLICY.check_ins.model_copy(update={"remind_before": POLICY.check_ins.interval})
+    found = gaps(POLICY.model_copy(update={"check_ins": check_ins}))
+    assert any(gap.startswith("check_ins.remind_before: ") for gap in found)
+
+
+def test_the_canonical_bytes_depend_on_the_content_alone(tmp_path: Path) -> None:
+    other = tmp_path / "other.toml"
+    other.write_text(
+        "# a comment\n" + FILE.read_text(encoding="utf-8").replace("30 minutes", "PT30M"), encoding="utf-8"
+    )
+    assert canonical(load_policy(other)) == canonical(POLICY)
+    assert Policy.model_validate_json(canonical(POLICY)) == POLICY
+    assert sha256(POLICY) != sha256(scaled(POLICY, 2))
+
+
+def test_a_scaled_policy_has_every_span_divided_and_a_name_of_its_own() -> None:
+    fast = scaled(POLICY, 60)
+    assert (fast.policy_id, fast.check_ins.interval.span) == ("stepping-stones-x60", timedelta(seconds=30))
+    assert "60 times as fast" in fast.title
+    assert [step.wait for ladder in fast.ladders for step in ladder.steps] == [timedelta(seconds=5)] * 5
+    assert fast.ladders[1].repeat_every.span == timedelta(seconds=5)
+    assert fast.gate.valid_for.span == timedelta(days=365) / 60
+    assert fast.ladders[0].steps[0].cites == POLICY.ladders[0].steps[0].cites
+
+
+def test_a_policy_scaled_by_one_is_itself() -> None:
+    assert scaled(POLICY, 1) is POLICY
+
+
+@pytest.mark.parametrize("factor", [0, -1, 0.5, float("nan"), float("inf"), 1e15])
+def test_a_factor_that_makes_no_sense_is_refused(factor: float) -> None:
+    with pytest.raises(PolicyError):
+        scaled(POLICY, factor)
+
+
+@given(st.integers(min_value=1, max_value=10**7))
+def test_a_span_reads_as_the_sum_of_its_parts(seconds: int) -> None:
+    units = {"day": 86400, "hour": 3600, "minute": 60, "second": 1}
+    words = span_text(timedelta(seconds=seconds)).split()
+    parts = zip(words[::2], words[1::2], strict=True)
+    assert sum(int(count) * units[unit.removesuffix("s")] for count, unit in parts) == seconds

@@ -1,0 +1,66 @@
+"""The policy files of this project fit the contract and the JSON Schema, and say what their text says."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+from deploy.policy_files import load_policy
+from deploy.policy_schema import SCHEMA_PATH, policy_schema, schema_text
+from shared.contracts.policy import Policy
+from shared.contracts.roles import Role
+
+ROOT = Path(__file__).resolve().parents[3]
+FILES = sorted((ROOT / "policies").glob("*.toml"))
+
+every_policy = pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+
+
+def test_the_policy_of_stepping_stones_is_there() -> None:
+    assert "stepping-stones" in [file.stem for file in FILES]
+
+
+@every_policy
+def test_every_policy_file_fits_the_contract_and_is_called_as_its_policy(file: Path) -> None:
+    assert load_policy(file).policy_id == file.stem
+
+
+@every_policy
+def test_every_policy_file_fits_the_json_schema(file: Path) -> None:
+    jsonschema.Draft202012Validator(policy_schema()).validate(tomllib.loads(file.read_text(encoding="utf-8")))
+
+
+def test_the_json_schema_is_a_schema() -> None:
+    jsonschema.Draft202012Validator.check_schema(policy_schema())
+
+
+def test_the_schema_file_is_up_to_date() -> None:
+    assert SCHEMA_PATH.read_text(encoding="utf-8") == schema_text(), "run: lonewatch policy schema"
+
+
+@every_policy
+def test_a_policy_on_the_wire_fits_the_json_schema_too(file: Path) -> None:
+    wire = json.loads(load_policy(file).model_dump_json())
+    jsonschema.Draft202012Validator(policy_schema()).validate(wire)
+    assert Policy.model_validate(wire) == load_policy(file)
+
+
+@pytest.mark.requirement("PL-01")
+@pytest.mark.requirement("RO-05")
+def test_at_stepping_stones_only_the_head_of_provision_approves() -> None:
+    assert load_policy(ROOT / "policies" / "stepping-stones.toml").approval.roles == (Role.HEAD_OF_PROVISION,)
+
+
+@pytest.mark.requirement("M-02")
+@pytest.mark.requirement("EM-04")
+def test_at_stepping_stones_a_missed_check_in_goes_from_the_supervisor_to_the_people_on_call() -> None:
+    ladder = load_policy(ROOT / "policies" / "stepping-stones.toml").ladder_for("check_in_missed")
+    assert [step.notify for step in ladder.steps] == [
+        (Role.SUPERVISOR,),
+        (Role.HEAD_OF_PROVISION,),
+        (Role.HEAD_OF_PROVISION, Role.DSL),
+    ]
