@@ -1,6 +1,6 @@
 """What every test run has in common: a time budget per directory, and settings of Hypothesis.
 
-No fixtures: those stand in the directory that uses them, or in tests/support.
+No fixtures: those stand in the directory that uses them, or in tests/support, whose own are loaded from here.
 """
 
 from collections import defaultdict
@@ -10,6 +10,8 @@ from types import MappingProxyType
 
 import pytest
 from hypothesis import settings
+
+pytest_plugins = ("tests.support.fixtures",)
 
 BUDGETS: Mapping[str, timedelta] = MappingProxyType(
     {

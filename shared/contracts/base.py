@@ -7,8 +7,14 @@ from typing import Annotated, ClassVar
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-Id = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,95}$")]
-"""An opaque id: safe in an address, a header and a stream id; says nothing about a person."""
+Id = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,199}$")]
+"""An opaque id: safe in an address, a header and a stream id; says nothing about a person.
+
+Some are made of others (escalation, notification, message), so an id may be longer than what comes from outside.
+"""
+
+GivenId = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,39}$")]
+"""An id that somebody outside may choose: short enough that every id made of it is an Id."""
 
 Code = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
 """A word that machines compare: a reason, an outcome, a way. Never prose, never personal data."""

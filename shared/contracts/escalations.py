@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
-from shared.contracts.base import Cites, Code, Event, Contract, Id, Instant, Sealed
+from shared.contracts.base import Cites, Code, Contract, Event, Id, Instant, Sealed
 from shared.contracts.policy import Ladder, Trigger
 from shared.contracts.roles import Role
 

@@ -22,7 +22,10 @@ _SPAN = re.compile(r"^(\d+(?:\.\d+)?) (second|minute|hour|day)s?$")
 def _read_span(value: object) -> object:
     """Read ``5 minutes``; leave anything else to pydantic, which reads ISO 8601."""
     if isinstance(value, str) and (found := _SPAN.match(value)):
-        return timedelta(seconds=float(found[1]) * _UNITS[found[2]])
+        try:
+            return timedelta(seconds=float(found[1]) * _UNITS[found[2]])
+        except OverflowError:
+            raise ValueError("is longer than can be counted") from None
     return value
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import structlog
 
@@ -141,7 +141,7 @@ def write(
     site_id: str | None = None,
 ) -> Write:
     """Fold a stream, decide, and return what to append with the deadlines that the stream has afterwards."""
-    state = decider.fold(stream.events)  # type: ignore[arg-type] -- a stream holds the events of its decider
+    state = decider.fold(cast("list[E]", stream.events))  # a stream holds the events of its decider
     events = decide(state)
     return Write(
         stream_id=stream.stream_id,

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from shared.runtime.clock import pause
 from shared.runtime.postgres import LOST
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ OnDue = Callable[[Due], Awaitable[None]]
 
 
 class Deadlines:
-    """Polls the deadlines of one service. ``wake`` makes it look at once, when this process knows that something is due."""
+    """Polls the deadlines of one service."""
 
     def __init__(self, pool: Pool, handlers: Mapping[str, OnDue], cycles: Cycles) -> None:
         """Handle each kind of deadline by its handler."""
@@ -60,7 +61,6 @@ class Deadlines:
         self._handlers = handlers
         self._cycles = cycles
         self._running: set[asyncio.Task[None]] = set()
-        self.wake = asyncio.Event()
 
     async def run(self) -> None:
         """Look until cancelled."""
@@ -72,10 +72,7 @@ class Deadlines:
                 claimed = 0
                 log.warning("clock_cannot_read", error=type(error).__name__)
             if claimed < MOST_CLAIMED or len(self._running) >= MOST_RUNNING:
-                waiting = asyncio.create_task(self.wake.wait())
-                await asyncio.wait({waiting}, timeout=POLL_EVERY)
-                waiting.cancel()
-                self.wake.clear()
+                await pause(POLL_EVERY)
 
     async def _look(self) -> int:
         """Claim what is due and start its handlers; none waits for another."""
@@ -91,6 +88,6 @@ class Deadlines:
         """Propose the command of one deadline. A failure leaves the row; it is claimed again when the claim has run out."""
         try:
             await self._handlers[due.kind](due)
-        except Exception:  # noqa: BLE001 -- one deadline must not stop the others
+        except Exception:  # one deadline must not stop the others
             self._cycles.failed("clock")
-            log.error("deadline_failed", stream_id=due.stream_id, kind=due.kind, exc_info=True)
+            log.exception("deadline_failed", stream_id=due.stream_id, kind=due.kind)

@@ -7,10 +7,11 @@ commit. A *read model* writes its rows and its position in one transaction and c
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import structlog
 
@@ -29,6 +30,12 @@ LOOK_EVERY = 0.25
 
 PAGE = 200
 """Records of one shard taken at a time: a shard with a backlog leaves room for the others."""
+
+_AGAIN = 0.01
+"""Seconds before the next look where more is known to be left."""
+
+_REACHED_WITHIN = 1.0
+"""Seconds that a reader who asks for a position may wait: a person notices no more than that."""
 
 _FAILED_PAUSE = 1.0
 """Seconds before a shard whose record failed is tried again; no other shard waits for it."""
@@ -98,7 +105,12 @@ class Feed:
     """Looks at the log for one service, every 250 ms, and lets every consumer take what it has not applied."""
 
     def __init__(
-        self, pool: Pool, sequencer: Sequencer, reactions: Sequence[Reaction], read_models: Sequence[ReadModel], cycles: Cycles
+        self,
+        pool: Pool,
+        sequencer: Sequencer,
+        reactions: Sequence[Reaction],
+        read_models: Sequence[ReadModel],
+        cycles: Cycles,
     ) -> None:
         """Follow the log for these consumers."""
         self._pool = pool
@@ -107,7 +119,7 @@ class Feed:
         self._read_models = read_models
         self._cycles = cycles
         self._failed: dict[tuple[str, str, int], float] = {}
-        self.wake = asyncio.Event()
+        self._seen = -1
 
     async def oldest(self) -> timedelta | None:
         """Return the age of the oldest record that some reaction has not applied, or None."""
@@ -125,20 +137,25 @@ class Feed:
 
     async def run(self) -> None:
         """Look until cancelled."""
-        seen = -1
         while True:
+            left = False
             try:
                 head = await self._pool.fetchval(HEAD)
-                if head != seen or self._failed:
-                    done = await self.look()
-                    seen = head if done else -1
+                if head != self._seen or self._failed:
+                    left = not await self.look()
+                    if not left:
+                        self._seen = head
                 self._cycles.finish("feed")
             except LOST as error:
                 log.warning("feed_cannot_read", error=type(error).__name__)
-            with_timeout = asyncio.create_task(self.wake.wait())
-            await asyncio.wait({with_timeout}, timeout=LOOK_EVERY if seen >= 0 else 0.01)
-            with_timeout.cancel()
-            self.wake.clear()
+            await pause(_AGAIN if left else LOOK_EVERY)
+
+    async def reached(self, position: int) -> bool:
+        """Wait up to a second until every consumer has looked at ``position``. Return whether it has."""
+        until = monotonic() + _REACHED_WITHIN
+        while self._seen < position and monotonic() < until:
+            await pause(_AGAIN)
+        return self._seen >= position
 
     async def look(self) -> bool:
         """Let every consumer take one page of each shard that has something. Return whether nothing is left."""
@@ -152,7 +169,10 @@ class Feed:
         behind = await self._pool.fetch(REACTION_BEHIND, reaction.consumer)
         behind = [row for row in behind if row["topic"] in reaction.topics]
         done = await asyncio.gather(
-            *(self._guarded(reaction.consumer, row["topic"], row["shard"], self._react(reaction, *row)) for row in behind)
+            *(
+                self._guarded(reaction.consumer, row["topic"], row["shard"], self._react(reaction, *row))
+                for row in behind
+            )
         )
         return all(done)
 
@@ -163,22 +183,22 @@ class Feed:
             done &= await self._guarded(model.name, row["topic"], row["shard"], self._apply(model, *row))
         return done
 
-    async def _guarded(self, consumer: str, topic: str, shard: int, work: Awaitable[bool]) -> bool:
+    async def _guarded(self, consumer: str, topic: str, shard: int, work: Coroutine[Any, Any, bool]) -> bool:
         """Run the work of one shard; a failure holds up that shard alone, and is tried again."""
         key = (consumer, topic, shard)
         try:
             if monotonic() - self._failed.get(key, float("-inf")) < _FAILED_PAUSE:
-                work.close()  # type: ignore[attr-defined] -- always a coroutine
+                work.close()
                 return True
             done = await work
         except (FeedGap, AlreadyApplied, Unavailable, *LOST) as error:
             log.info("feed_reads_again", consumer=consumer, topic=topic, shard=shard, error=type(error).__name__)
             self._failed.pop(key, None)
             return False
-        except Exception:  # noqa: BLE001 -- whatever a record does to its handler, the other shards go on
+        except Exception:  # whatever a record does to its handler, the other shards go on
             self._failed[key] = monotonic()
             self._cycles.failed("feed")
-            log.error("feed_failed", consumer=consumer, topic=topic, shard=shard, exc_info=True)
+            log.exception("feed_failed", consumer=consumer, topic=topic, shard=shard)
             return True
         self._failed.pop(key, None)
         return done
@@ -201,10 +221,8 @@ class Feed:
                 correlation_id=recorded.envelope.correlation_id,
                 causation_id=recorded.envelope.event_id,
             )
-            try:
+            with suppress(AlreadyApplied):  # another replica was first; its effect is this one's
                 await answer(recorded, Cause(reaction.consumer, topic, shard, applied, row["position"]), by)
-            except AlreadyApplied:
-                pass  # another replica was first; its effect is this one's
             applied = row["position"]
         if skipped is not None:
             await self._skip(Cause(reaction.consumer, topic, shard, applied, skipped))
@@ -214,10 +232,8 @@ class Feed:
         """Move past records that this consumer has no answer for."""
         by = By(actor=f"system:{cause.consumer}", correlation_id="feed")
         now = await self._pool.fetchval("SELECT log.now()")
-        try:
+        with suppress(AlreadyApplied):  # another replica was first
             await self._sequencer.append(Append(writes=(), by=by, decided_at=now, origin=cause))
-        except AlreadyApplied:
-            pass  # another replica was first
 
     async def _apply(self, model: ReadModel, topic: str, shard: int, _applied: int) -> bool:
         """Apply one page of one shard to a read model, with its position, in one transaction."""

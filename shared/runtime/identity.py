@@ -21,7 +21,7 @@ KEPT = 10.0
 """Seconds for which a known token is not looked up again: a revoked one is refused everywhere after that."""
 
 # The person of a token that is not revoked.
-WORKER_OF_TOKEN = "SELECT worker_id FROM credential WHERE token_sha256 = $1 AND revoked_at IS NULL"  # noqa: S105 -- SQL
+WORKER_OF_TOKEN = "SELECT worker_id FROM credential WHERE token_sha256 = $1 AND revoked_at IS NULL"
 
 # Remember a token, once.
 REMEMBER_TOKEN = """

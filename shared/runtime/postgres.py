@@ -39,5 +39,10 @@ LOST = (
 async def open_pool(dsn: str, *, size: int = 8) -> Pool:
     """Open a pool of up to ``size`` connections. Raises OSError or asyncpg.PostgresError when there is no server."""
     return await asyncpg.create_pool(
-        dsn, min_size=1, max_size=size, command_timeout=COMMAND_TIMEOUT, timeout=CONNECT_TIMEOUT, max_inactive_connection_lifetime=60
+        dsn,
+        min_size=1,
+        max_size=size,
+        command_timeout=COMMAND_TIMEOUT,
+        timeout=CONNECT_TIMEOUT,
+        max_inactive_connection_lifetime=60,
     )

@@ -51,7 +51,11 @@ async def ensure_roles(connection: Connection, passwords: Mapping[str, str]) -> 
     for service, password in passwords.items():
         role = _quote_ident(f"lonewatch_{service}")
         verb = "ALTER" if await connection.fetchval(_ROLE_EXISTS, f"lonewatch_{service}") else "CREATE"
-        await connection.execute(f"{verb} ROLE {role} LOGIN PASSWORD {_quote_literal(password)} IN ROLE lonewatch_service" if verb == "CREATE" else f"ALTER ROLE {role} PASSWORD {_quote_literal(password)}")
+        await connection.execute(
+            f"{verb} ROLE {role} LOGIN PASSWORD {_quote_literal(password)} IN ROLE lonewatch_service"
+            if verb == "CREATE"
+            else f"ALTER ROLE {role} PASSWORD {_quote_literal(password)}"
+        )
         for name, value in _ROLE_SETTINGS.items():
             await connection.execute(f"ALTER ROLE {role} SET {name} = '{value}'")
 
@@ -70,7 +74,9 @@ async def migrate(connection: Connection, files: Iterable[tuple[str, Path]]) -> 
             digest = sha256(sql.encode()).hexdigest()
             known = await connection.fetchval(_APPLIED, name)
             if known is not None and known != digest:
-                message = f"migration {name} was changed after it had been applied; put the file back and write a new one"
+                message = (
+                    f"migration {name} was changed after it had been applied; put the file back and write a new one"
+                )
                 raise ChangedMigrationError(message)
             if known is None:
                 async with connection.transaction():

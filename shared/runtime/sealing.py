@@ -34,8 +34,8 @@ _AAD = b"lonewatch sealed v1"
 MAKE_KEY = "INSERT INTO key (subject_id, kid, wrapped) VALUES ($1, $2, $3) ON CONFLICT (subject_id) DO NOTHING"
 KEY_OF = "SELECT kid, wrapped FROM key WHERE subject_id = $1"
 KEY_BY_KID = "SELECT wrapped FROM key WHERE kid = $1"
-MAKE_SECRET = "INSERT INTO secret (name, wrapped) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING"  # noqa: S105 -- SQL
-SECRET_OF = "SELECT wrapped FROM secret WHERE name = $1"  # noqa: S105 -- SQL
+MAKE_SECRET = "INSERT INTO secret (name, wrapped) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING"
+SECRET_OF = "SELECT wrapped FROM secret WHERE name = $1"
 
 
 class Erased(LookupError):  # noqa: N818 -- says what became of it
@@ -112,9 +112,10 @@ class Keyring:
         row = await self._pool.fetchrow(KEY_OF, subject_id)
         if row is None:
             key = os.urandom(_KEY_BYTES)
-            await self._pool.execute(MAKE_KEY, subject_id, _encode(sha256(key).digest()), aes_key_wrap(self._wrapping_key, key))
-            row = await self._pool.fetchrow(KEY_OF, subject_id)
-            assert row is not None
+            await self._pool.execute(
+                MAKE_KEY, subject_id, _encode(sha256(key).digest()), aes_key_wrap(self._wrapping_key, key)
+            )
+            return await self._key_of(subject_id)
         key = self._unwrap(row["wrapped"])
         self._by_subject[subject_id] = (monotonic(), row["kid"], key)
         return row["kid"], key

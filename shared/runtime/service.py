@@ -79,7 +79,9 @@ class Running:
 
 
 @asynccontextmanager
-async def running(name: str, settings: ServiceSettings, build: Callable[[Base], Parts]) -> AsyncIterator[tuple[Running, Parts]]:
+async def running(
+    name: str, settings: ServiceSettings, build: Callable[[Base], Parts]
+) -> AsyncIterator[tuple[Running, Parts]]:
     """Open the databases, start every loop, and stop them at the end. Tests run services in process with it."""
     async with AsyncExitStack() as stack:
         pool = await _reach(settings.database.get_secret_value())
@@ -105,7 +107,9 @@ async def running(name: str, settings: ServiceSettings, build: Callable[[Base], 
         for loop in loops:
             loop.add_done_callback(_die_loudly)
         yield (
-            Running(name, RELEASE, settings, pool, base.commands, base.keyring, base.authority, feed, deadlines, cycles),
+            Running(
+                name, RELEASE, settings, pool, base.commands, base.keyring, base.authority, feed, deadlines, cycles
+            ),
             parts,
         )
 

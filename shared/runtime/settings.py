@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path  # noqa: TC003 -- pydantic reads the annotations
+from pathlib import Path
 
-from pydantic import SecretStr  # noqa: TC002 -- pydantic reads the annotations
+from pydantic import SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 RELEASE = "0.1.0"

@@ -25,9 +25,13 @@ if TYPE_CHECKING:
     from shared.runtime.postgres import Pool
 
 REGISTRY = CollectorRegistry()
-COMMANDS = Counter("lonewatch_commands_total", "Commands by what became of them", ["command", "outcome"], registry=REGISTRY)
+COMMANDS = Counter(
+    "lonewatch_commands_total", "Commands by what became of them", ["command", "outcome"], registry=REGISTRY
+)
 COMMAND_SECONDS = Histogram("lonewatch_command_seconds", "From load to commit", ["command"], registry=REGISTRY)
-FAILURES = Counter("lonewatch_cycle_failures_total", "Records or deadlines whose handling failed", ["loop"], registry=REGISTRY)
+FAILURES = Counter(
+    "lonewatch_cycle_failures_total", "Records or deadlines whose handling failed", ["loop"], registry=REGISTRY
+)
 CYCLE_AGE = Gauge("lonewatch_cycle_age_seconds", "Since a loop last finished a cycle", ["loop"], registry=REGISTRY)
 FEED_AGE = Gauge("lonewatch_feed_oldest_seconds", "Age of the oldest record not yet applied", registry=REGISTRY)
 
@@ -45,7 +49,10 @@ def _places_only(_logger: Any, _method: str, line: MutableMapping[str, Any]) -> 
     """Replace an exception by its type and the places it came through."""
     if line.pop("exc_info", None) and (error := sys.exc_info()[1]) is not None:
         line["error"] = type(error).__name__
-        line["at"] = [f"{frame.filename.rsplit('/', 1)[-1]}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(error.__traceback__)]
+        line["at"] = [
+            f"{frame.filename.rsplit('/', 1)[-1]}:{frame.lineno} {frame.name}"
+            for frame in traceback.extract_tb(error.__traceback__)
+        ]
     return line
 
 

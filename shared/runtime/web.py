@@ -5,7 +5,9 @@ Parses and answers; decides nothing. A route's name is its operation in the tabl
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Annotated, Any
 
 import orjson
@@ -40,13 +42,20 @@ _SENTENCES = {
     "unavailable": "The log cannot be reached, so it is not known whether this took effect; send it again with the same Idempotency-Key.",
     "malformed": "The request cannot be stored.",
     "no_such_path": "There is nothing at this address; see openapi.json for what there is.",
+    "not_possible": "This cannot be done at this address; see openapi.json for what can.",
     "failed": "Something failed here that was not expected; the service's own lines say where. Send it again with the same Idempotency-Key.",
 }
 
 
-def problem(status: int, code: str, detail: str | None = None, **more: Any) -> JSONResponse:  # noqa: ANN401 -- JSON
+def problem(status: int, code: str, detail: str | None = None, **more: Any) -> JSONResponse:
     """Answer with a problem: a code for machines, a sentence for people. Never what was sent."""
-    body = {"status": status, "code": code, "title": code.replace("_", " "), "detail": detail or _SENTENCES[code], **more}
+    body = {
+        "status": status,
+        "code": code,
+        "title": code.replace("_", " "),
+        "detail": detail or _SENTENCES[code],
+        **more,
+    }
     return JSONResponse(body, status, media_type="application/problem+json")
 
 
@@ -85,10 +94,8 @@ async def caller(
 
 async def request_digest(running: Running, path: str, body: bytes) -> bytes:
     """Return the keyed hash of a request: the same request gives the same hash, whatever its spacing."""
-    try:
+    with suppress(orjson.JSONDecodeError):  # an empty body, or one that is refused later, is hashed as it is
         body = orjson.dumps(orjson.loads(body), option=orjson.OPT_SORT_KEYS)
-    except orjson.JSONDecodeError:
-        pass  # an empty body, or one that is refused later: hashed as it is
     return await running.keyring.keyed_hash("digest", path.encode() + b"\n" + body)
 
 
@@ -149,22 +156,20 @@ async def _readiness(running: Running) -> tuple[list[str], float | None]:
 def _add_problems(app: FastAPI, refusals: Mapping[str, str]) -> None:
     """Turn what is raised below into problems."""
 
-    async def rejected(_request: Request, error: Exception) -> Response:
-        assert isinstance(error, Rejected)
+    async def rejected(_request: Request, error: Any) -> Response:
         status = 404 if error.code.endswith("_unknown") else 409
         return problem(status, error.code, refusals[error.code])
 
-    async def invalid(_request: Request, error: Exception) -> Response:
-        assert isinstance(error, RequestValidationError)
+    async def invalid(_request: Request, error: Any) -> Response:
         errors = [{"where": ".".join(map(str, item["loc"])), "what": item["msg"]} for item in error.errors()]
         return problem(422, "invalid", errors=errors)
 
     async def malformed(_request: Request, error: Exception) -> Response:
         return problem(422, "malformed", str(error))
 
-    async def http(_request: Request, error: Exception) -> Response:
-        assert isinstance(error, HTTPException)
-        return problem(error.status_code, "no_such_path" if error.status_code == 404 else "invalid", error.detail)
+    async def http(_request: Request, error: Any) -> Response:
+        code = "no_such_path" if error.status_code == HTTPStatus.NOT_FOUND else "not_possible"
+        return problem(error.status_code, code)
 
     async def failed(request: Request, error: Exception) -> Response:
         log.error("request_failed", path=request.scope.get("path", "").split("/")[1:3], exc_info=error)
@@ -186,7 +191,7 @@ def _add_problems(app: FastAPI, refusals: Mapping[str, str]) -> None:
     app.add_exception_handler(Exception, failed)
 
 
-def _fixed(status: int, code: str) -> Any:  # noqa: ANN401 -- Starlette's own type of a handler
+def _fixed(status: int, code: str) -> Any:
     async def handler(_request: Request, _error: Exception) -> Response:
         return problem(status, code)
 

@@ -21,7 +21,7 @@ _REFERENCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
 @dataclass(frozen=True)
 class Outgoing:
-    """One message to one contact point, rendered. Shows nothing but its id, so that none of it ends in a service's log."""
+    """One message to one contact point, rendered. Its ``repr`` is its id: nothing else may end in a service's log."""
 
     message_id: str
     """The same at every attempt: whoever receives it twice can tell."""
@@ -47,7 +47,7 @@ class Outgoing:
 
 @dataclass(frozen=True)
 class Receipt:
-    """The provider took the message; ``provider_ref`` is the provider's own name for it. It says nothing of a person."""
+    """The provider took the message, and ``provider_ref`` is its name for it. It says nothing of a person."""
 
     provider_ref: str
 

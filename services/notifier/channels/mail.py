@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, timedelta
 from email.message import EmailMessage
 from email.policy import SMTP as WIRE
-from ssl import SSLContext
+from ssl import SSLContext, SSLError
 from typing import Literal
 
 import aiosmtplib
@@ -19,14 +19,14 @@ from services.notifier.channels import CALL_LASTS, Outgoing, Receipt, TransportE
 _ADDRESS = re.compile(
     r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*"
 )
-"""A mail address in its plain form (RFC 5321 dot-string, host name): no quotes, no comments, nothing that ends a line."""
+"""A mail address in its plain form (RFC 5321: dot-string and host name): no quotes, and nothing that ends a line."""
 
 _QUEUED_AS = re.compile(r"(?:queued as|id=)\s*([A-Za-z0-9_.-]+)", re.IGNORECASE)
 """How the common mail servers name what they took."""
 
 _UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\x85\u2028\u2029\ud800-\udfff]")
 
-_SUBJECT_LASTS = 200
+_SUBJECT_LENGTH = 200
 """Characters of a subject: what phones show is shorter, and a header line may not pass 998 (RFC 5322)."""
 
 _GOODBYE = 1.0
@@ -95,7 +95,7 @@ class Mail:
         mail = EmailMessage(policy=WIRE)
         mail["From"] = self.sender
         mail["To"] = address
-        mail["Subject"] = " ".join(_printable(outgoing.subject).split())[:_SUBJECT_LASTS]
+        mail["Subject"] = " ".join(_printable(outgoing.subject).split())[:_SUBJECT_LENGTH]
         mail["Date"] = outgoing.sent_at.astimezone(UTC)
         mail["Message-ID"] = f"<{outgoing.message_id}@{self.sender.partition('@')[2]}>"
         mail["Auto-Submitted"] = "auto-generated"
@@ -144,5 +144,10 @@ def _failure(error: Exception, *, handed_over: bool) -> TransportError:
     if handed_over:
         code = "smtp_no_answer" if timed_out else "smtp_connection_lost"
         return TransportError("the mail server may have taken the mail", code=code, unknown=True)
-    code = "smtp_timeout" if timed_out else "smtp_unreachable"
-    return TransportError("the mail server was not reached", code=code)
+    if isinstance(error, SSLError) or isinstance(error.__cause__, SSLError):
+        return TransportError("the mail server's certificate or TLS is not acceptable", code="smtp_tls_failed")
+    if timed_out or isinstance(error, OSError):
+        return TransportError(
+            "the mail server was not reached", code="smtp_timeout" if timed_out else "smtp_unreachable"
+        )
+    return TransportError("the mail server offers no way to encrypt or log in as set up", code="smtp_unusable")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 from dataclasses import dataclass, field
 from datetime import UTC, timedelta
 
@@ -13,13 +14,15 @@ from standardwebhooks.webhooks import Webhook as Signature
 
 from services.notifier.channels import CALL_LASTS, Outgoing, Receipt, TransportError, reference
 
+logging.getLogger("httpx2").setLevel(logging.WARNING)  # below that it writes every address it calls
+
 _FOR_NOW = frozenset({408, 425, 429})
 """Statuses below 500 that a later attempt may mend: too slow, too early, too many."""
 
 _SERVER_ERROR = 500
 
 _CONNECTING = 0.5
-"""Share of a call's time that connecting may take: so a host that is not there is told from one that does not answer."""
+"""Share of a call's time for connecting: so a host that is not there is told from one that does not answer."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +66,7 @@ def _url(address: str) -> httpx2.URL:
 
 
 def _headers(outgoing: Outgoing, body: str) -> dict[str, str]:
-    """Return the headers: id and signature are those of Standard Webhooks; no connection is kept that could be stale."""
+    """Return the headers: id, time and signature of Standard Webhooks; no connection is kept, as it could be stale."""
     sent_at = outgoing.sent_at.astimezone(UTC)
     headers = {
         "content-type": "application/json",

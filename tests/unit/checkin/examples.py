@@ -45,7 +45,7 @@ def timed(span: timedelta, clause: str) -> Timed:
     return Timed(span=span, cites=cites(clause))
 
 
-def _ladder(trigger: Any) -> Ladder:  # noqa: ANN401 -- a literal of the contract
+def _ladder(trigger: Any) -> Ladder:
     step = Step(name="first", notify=(Role.SUPERVISOR,), wait=5 * MINUTE, cites=cites("7"), wait_cites=cites("7"))
     return Ladder(
         trigger=trigger,
@@ -121,7 +121,7 @@ UNDER_WAY: tuple[Event, ...] = (PLANNED, APPROVED, STARTED)
 """The history of a visit that was started at T0."""
 
 
-def plan(**changes: Any) -> PlanVisit:  # noqa: ANN401 -- any field of the command
+def plan(**changes: Any) -> PlanVisit:
     """Return the command that plans the visit."""
     fields: dict[str, Any] = {
         "visit_id": "visit1",
@@ -137,7 +137,7 @@ def plan(**changes: Any) -> PlanVisit:  # noqa: ANN401 -- any field of the comma
     return PlanVisit(**(fields | changes))
 
 
-def approve(**changes: Any) -> ApproveVisit:  # noqa: ANN401 -- any field of the command
+def approve(**changes: Any) -> ApproveVisit:
     """Return the command that approves the visit."""
     fields: dict[str, Any] = {
         "by": SUPERVISOR_ID,
@@ -149,7 +149,7 @@ def approve(**changes: Any) -> ApproveVisit:  # noqa: ANN401 -- any field of the
     return ApproveVisit(**(fields | changes))
 
 
-def refuse(**changes: Any) -> RefuseVisit:  # noqa: ANN401 -- any field of the command
+def refuse(**changes: Any) -> RefuseVisit:
     """Return the command that refuses the visit."""
     fields: dict[str, Any] = {
         "by": SUPERVISOR_ID,
@@ -162,12 +162,12 @@ def refuse(**changes: Any) -> RefuseVisit:  # noqa: ANN401 -- any field of the c
     return RefuseVisit(**(fields | changes))
 
 
-def start(**changes: Any) -> StartVisit:  # noqa: ANN401 -- any field of the command
+def start(**changes: Any) -> StartVisit:
     """Return the command that starts the visit."""
     fields: dict[str, Any] = {"answers": YES, "policy": POLICY_1, "assessment": ASSESSMENT_1, "now": T0}
     return StartVisit(**(fields | changes))
 
 
-def but(assessment: AssessmentRecorded, **changes: Any) -> AssessmentRecorded:  # noqa: ANN401 -- any field of it
+def but(assessment: AssessmentRecorded, **changes: Any) -> AssessmentRecorded:
     """Return the assessment with some fields changed."""
     return assessment.model_copy(update=changes)

@@ -105,13 +105,13 @@ def test_a_check_in_meets_its_time_and_arms_the_next() -> None:
 
 def test_a_check_in_within_the_grace_is_in_time() -> None:
     at = DUE + GRACE
-    expected = CheckInRecorded(visit_id="visit1", met_due_at=DUE, due_at=END)
+    expected = CheckInRecorded(visit_id="visit1", met_due_at=DUE, due_at=at + INTERVAL)
     assert given(VISIT, *UNDER_WAY).when(CheckIn(at)) == [expected]
 
 
 def test_a_check_in_past_the_grace_wins_while_the_miss_is_not_in_the_log() -> None:
     at = DUE + GRACE + 10 * SECOND
-    expected = CheckInRecorded(visit_id="visit1", met_due_at=DUE, due_at=END)
+    expected = CheckInRecorded(visit_id="visit1", met_due_at=DUE, due_at=at + INTERVAL)
     visit = given(VISIT, *UNDER_WAY)
     assert visit.when(CheckIn(at)) == [expected]
     assert visit.then(CheckIn(at)).when(MarkCheckInMissed(DUE, at + SECOND)) == []

@@ -134,6 +134,11 @@ def test_a_trigger_of_an_ended_episode_that_is_delivered_again_opens_nothing() -
     assert after(raise_missed(), resolve(SUE, T0 + MINUTE)).when(raise_missed(now=T0 + 2 * MINUTE)) == []
 
 
+def test_a_trigger_of_an_earlier_episode_that_is_delivered_again_does_not_join_the_one_open_now() -> None:
+    history = after(raise_missed(), resolve(SUE, T0 + MINUTE), raise_missed("missed2", now=T0 + 2 * MINUTE))
+    assert history.when(raise_missed(now=T0 + 3 * MINUTE)) == []
+
+
 def test_a_trigger_that_is_no_graver_joins_and_is_told_to_everyone_told_and_starts_no_ladder() -> None:
     assert given(ESCALATION, OPENED, FIRST_STEP).when(raise_missed("missed2", now=T0 + MINUTE)) == [
         EscalationJoined(

@@ -6,7 +6,7 @@ SET ROLE lonewatch_log;
 
 -- One row: how far the log has come. Its row lock orders all appends.
 CREATE TABLE log.head (
-    only        boolean PRIMARY KEY DEFAULT true CHECK (only),
+    one         boolean PRIMARY KEY DEFAULT true CHECK (one),
     incarnation uuid NOT NULL,
     position    bigint NOT NULL,
     recorded_at timestamptz NOT NULL

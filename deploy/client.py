@@ -1,0 +1,68 @@
+"""Speak to a running Lonewatch over HTTP, as any other program would. Used by the command and by the demo."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Self
+
+import httpx2
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+TIMEOUT = 20.0
+"""Seconds for one request: the front itself gives up after 12."""
+
+
+class RefusedError(RuntimeError):
+    """Lonewatch refused or could not be reached. The message says why and what to do; ``code`` is for programs."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class Client:
+    """A person's client: their token on every request."""
+
+    def __init__(self, url: str, token: str | None) -> None:
+        self._url = url
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        self._http = httpx2.AsyncClient(base_url=url, headers=headers, timeout=TIMEOUT, trust_env=False)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._http.aclose()
+
+    async def get(self, path: str, **query: str | int) -> Any:
+        """Return what a path answers. Raises RefusedError."""
+        return (await self._ask("GET", path, params=query)).json()
+
+    async def post(self, path: str, body: Mapping[str, Any] | None = None, *, key: str | None = None) -> Any:
+        """Send a command and return its answer; ``key`` makes it safe to send again. Raises RefusedError."""
+        headers = {"Idempotency-Key": key} if key else {}
+        return (await self._ask("POST", path, json=body or {}, headers=headers)).json()
+
+    async def put(self, path: str, body: Mapping[str, Any]) -> Any:
+        """Replace something. Raises RefusedError."""
+        return (await self._ask("PUT", path, json=body)).json()
+
+    async def _ask(self, method: str, path: str, **more: Any) -> httpx2.Response:
+        try:
+            answer = await self._http.request(method, path, **more)
+        except (httpx2.InvalidURL, httpx2.UnsupportedProtocol):
+            raise RefusedError("bad_address", f"{self._url} is no address; give one such as http://127.0.0.1:8080.") from None
+        except httpx2.TransportError:
+            message = f"Nothing answers at {self._url}. Start Lonewatch with 'lonewatch up', or give its address with --url."
+            raise RefusedError("not_reached", message) from None
+        if answer.is_success:
+            return answer
+        try:
+            said = answer.json()
+            message, code = said["detail"], said["code"]
+            for one in said.get("errors", ()):
+                message += f"\n  {one['where']}: {one['what']}"
+        except (ValueError, KeyError):
+            message, code = f"{self._url}{path} answered {answer.status_code}; is it a Lonewatch?", "not_lonewatch"
+        raise RefusedError(code, message)
