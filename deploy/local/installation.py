@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 READY_WITHIN = timedelta(seconds=60)
 """How long services may take to become ready: a slow machine needs ten seconds, a crash recovery some more."""
 
+_MOST_RESTARTS = 4
+"""Exits during the start after which waiting longer helps nobody."""
+
 _LOOK_EVERY = 0.1
 
 
@@ -171,10 +174,12 @@ async def _ready(url: str, processes: Mapping[str, Process]) -> None:
                         waiting.remove(service)
                 except httpx2.TransportError:
                     pass  # the front is not there yet
+            failing = [process for process in processes.values() if process.restarts >= _MOST_RESTARTS]
+            if failing:
+                raise NotReadyError(f"{failing[0].name} exits as soon as it starts. Why stands in {failing[0].output}.")
             if waiting and loop.time() > until:
-                service = waiting[0]
                 raise NotReadyError(
                     f"{', '.join(waiting)} did not become ready within {READY_WITHIN.seconds} s. "
-                    f"The reason stands in {processes[service].output}."
+                    f"The reason stands in {processes[waiting[0]].output}."
                 )
             await asyncio.sleep(_LOOK_EVERY)

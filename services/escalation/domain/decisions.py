@@ -156,11 +156,12 @@ def _turn(
 
 def _acknowledge(command: Acknowledge, escalation: Escalation) -> list[Event]:
     _must_be_open_to(escalation, command.escalation_id, command.by)
-    if escalation.acknowledgement is not None and escalation.acknowledgement.by != command.by:
-        raise Rejected("already_acknowledged")
     ladders = tuple(run.no for run in escalation.ladders if not run.acknowledged)
+    if not ladders and escalation.acknowledgement and escalation.acknowledgement.by != command.by:
+        raise Rejected("already_acknowledged")
     if not ladders:
         return []  # already theirs: a repeat does not lengthen it
+    # A ladder that nobody has acknowledged is free to take, and with it the escalation, whoever holds the others.
     first = escalation.ladders[0].ladder
     return [
         EscalationAcknowledged(

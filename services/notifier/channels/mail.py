@@ -44,13 +44,14 @@ class Mail:
     """A mail server that passes mails on.
 
     ``tls``: ``opportunistic`` encrypts when the server offers it, whatever its certificate says (RFC 7435: better than
-    in clear, no proof against somebody in between); ``starttls`` and ``implicit`` insist, and check the certificate.
+    in clear, no proof against somebody in between); ``starttls`` and ``implicit`` insist, and check the certificate;
+    ``none`` never encrypts, for a server on the same machine whose TLS is broken.
     """
 
     host: str
     port: int
     sender: str
-    tls: Literal["opportunistic", "starttls", "implicit"] = "opportunistic"
+    tls: Literal["none", "opportunistic", "starttls", "implicit"] = "opportunistic"
     username: str | None = None
     password: str | None = field(default=None, repr=False)
     tls_context: SSLContext | None = field(default=None, repr=False)
@@ -61,7 +62,7 @@ class Mail:
         """Raise ValueError for settings that could not work, or would give the password away."""
         if not _ADDRESS.fullmatch(self.sender):
             raise ValueError("the sender is not a mail address: give it as name@host")
-        if self.username is not None and self.tls == "opportunistic":
+        if self.username is not None and self.tls in {"none", "opportunistic"}:
             raise ValueError("a login needs a server that is known: set tls to starttls or implicit")
 
     async def send(self, outgoing: Outgoing) -> Receipt:
@@ -112,8 +113,8 @@ class Mail:
             local_hostname=self.sender.partition("@")[2],  # else the library asks DNS for a name, and waits for it
             timeout=self.timeout.total_seconds(),
             use_tls=self.tls == "implicit",
-            start_tls={"opportunistic": None, "starttls": True, "implicit": False}[self.tls],
-            validate_certs=self.tls != "opportunistic",
+            start_tls={"none": False, "opportunistic": None, "starttls": True, "implicit": False}[self.tls],
+            validate_certs=self.tls in {"starttls", "implicit"},
             tls_context=self.tls_context,
         )
 

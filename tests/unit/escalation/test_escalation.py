@@ -333,6 +333,16 @@ def test_the_owner_takes_a_graver_ladder_by_acknowledging_again() -> None:
     assert events == [TAKEN.model_copy(update={"ladders": (2,), "runs_out_at": T0 + 3 * MINUTE + LASTS})]
 
 
+def test_somebody_else_may_take_the_escalation_while_a_graver_ladder_is_free() -> None:
+    held = given(ESCALATION, OPENED, FIRST_STEP, TAKEN).then(raise_help(now=T0 + 2 * MINUTE))
+    (taken_over,) = held.when(acknowledge(SAM, T0 + 3 * MINUTE))
+    assert isinstance(taken_over, EscalationAcknowledged)
+    assert (taken_over.by, taken_over.ladders) == (SAM, (2,))
+    assert held.then(acknowledge(SAM, T0 + 3 * MINUTE)).rejected(acknowledge(SUE, T0 + 4 * MINUTE)) == (
+        "already_acknowledged"
+    )
+
+
 def test_a_graver_ladder_goes_on_until_it_is_acknowledged_itself() -> None:
     history = after(raise_missed(), acknowledge(SUE, T0 + MINUTE), raise_help(now=T0 + 2 * MINUTE))
     exhausted = history.when(next_step(2, T0 + 4 * MINUTE, ladder_no=2))

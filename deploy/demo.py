@@ -1,0 +1,117 @@
+"""The demo: a whole installation for an hour, a story in real time, and what the log says of it afterwards.
+
+No fake clock: ``--speed`` makes a scaled copy of the policy, and nothing else knows of it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from contextlib import AsyncExitStack
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import asyncpg
+
+from deploy.client import Client
+from deploy.database import ROOT
+from deploy.local.installation import Installation, free_port, installation, port_is_free
+from deploy.local.postgres import stop as stop_postgres
+from deploy.sinks import MailSink, WebhookSink
+from deploy.story import Arrival, Story
+from deploy.timeline import timeline_text
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from rich.console import Console
+
+POLICY = ROOT / "policies" / "stepping-stones.toml"
+"""The policy that the demo carries out."""
+
+STORY_WITHIN = 110.0
+"""Seconds after which the demo gives up its story and fails: at the usual speed it takes less than one minute."""
+
+
+async def play(
+    speed: float, port: int, state: Path, console: Console, stopped: asyncio.Event, *, stay: bool
+) -> dict[str, Any]:
+    """Play the story and return the report. ``stay`` keeps everything running afterwards until ``stopped``."""
+    await asyncio.to_thread(_clear, state)
+    if not port_is_free(port):
+        port = free_port()
+    arrivals: list[Arrival] = []
+
+    def say(what: str) -> None:
+        console.print(f"[dim]{datetime.now(UTC):%H:%M:%S}[/dim]  {what}")
+
+    def arrived(arrival: Arrival) -> None:
+        arrivals.append(arrival)
+        console.print(f"[dim]{arrival.at:%H:%M:%S}[/dim]  [bold]{arrival.channel}[/bold] to {arrival.to}: {arrival.text.splitlines()[0]}")
+
+    async with AsyncExitStack() as stack:
+        mail = await stack.enter_async_context(MailSink(state / "mail.jsonl", arrived=lambda one: arrived(_mail(one))))
+        webhook = await stack.enter_async_context(
+            WebhookSink(state / "webhooks.jsonl", arrived=lambda one: arrived(_webhook(one)))
+        )
+        settings = {"LONEWATCH_SMTP_HOST": mail.host, "LONEWATCH_SMTP_PORT": str(mail.port)}
+        running = await stack.enter_async_context(
+            installation(state, port=port, settings=settings, say=lambda what: say(f"[dim]{what}[/dim]"))
+        )
+        say(f"Lonewatch runs at {running.url}, following the log (no Kafka in this release)")
+        if running.first_administrator is None:
+            raise RuntimeError("the demo's installation has an administrator already; remove its folder and start again")
+        story = Story(running.url, running.first_administrator, speed, "example.org", webhook.url, arrivals, say)
+        stack.push_async_callback(story.close)
+        policy = await story.prepare(POLICY)
+        say(f"{policy.title} is adopted: every wait of the policy is divided by {speed:g}, nothing else is changed")
+        async with asyncio.timeout(STORY_WITHIN * max(1.0, 60 / speed)):
+            await story.play()
+        report = await _report(running, story, console)
+        if stay:
+            console.print(f"\nHave a look at {running.url}. Stop it with Ctrl-C.")
+            await stopped.wait()
+        return report
+
+
+async def _report(running: Installation, story: Story, console: Console) -> dict[str, Any]:
+    """Print the timelines and how fast the first message was handed over; return what ``--json`` prints."""
+    escalations = []
+    assert running.first_administrator is not None
+    async with Client(running.url, running.first_administrator) as client:
+        for visit_id in story.visits:
+            found = await client.get(f"/audit/visits/{visit_id}/timeline")
+            console.print()
+            console.print(timeline_text(found, width=min(console.width, 160)), markup=False)
+            escalations += [{**one, "visit_id": visit_id} for one in found["summary"]["escalations"]]
+    console.print()
+    for one in escalations:
+        since = datetime.fromisoformat(one["due_at"] or one["opened_at"])
+        took = (datetime.fromisoformat(one["first_attempt_at"]) - since).total_seconds()
+        of = "the deadline" if one["due_at"] else "the call for help"
+        console.print(f"{one['trigger']}: first message handed over {took:.2f} s after {of}")
+    connection = await asyncpg.connect(running.dsn(), ssl=False)
+    try:
+        positions = await connection.fetchval("SELECT position FROM log.head")
+    finally:
+        await connection.close()
+    visits = [{"id": visit_id, "outcome": outcome} for visit_id, outcome in story.visits.items()]
+    return {"broker": None, "visits": visits, "escalations": escalations, "positions": positions}
+
+
+def _clear(state: Path) -> None:
+    """Remove what an earlier demo left, its PostgreSQL included."""
+    if (state / "postgres").exists():
+        stop_postgres(state / "postgres", mode="immediate")
+    shutil.rmtree(state, ignore_errors=True)
+    state.mkdir(parents=True)
+
+
+def _mail(one: dict[str, Any]) -> Arrival:
+    at = datetime.fromisoformat(one["at"])
+    return Arrival(at, "mail", one["to"], f"{one['subject']}\n{one['body']}", {})
+
+
+def _webhook(one: dict[str, Any]) -> Arrival:
+    data = one["body"].get("data", {})
+    return Arrival(datetime.fromisoformat(one["at"]), "webhook", one["path"].strip("/"), data.get("text", ""), data)
