@@ -92,7 +92,9 @@ async def _up(port: int, state: Path, *, as_json: bool) -> None:
 
 async def _demo(speed: float, port: int, *, leave: bool, as_json: bool) -> None:
     stopped = _until_stopped()
-    story = asyncio.create_task(play(speed, port, STATE / "demo", _console, stopped, stay=not leave and _console.is_terminal))
+    story = asyncio.create_task(
+        play(speed, port, STATE / "demo", _console, stopped, stay=not leave and _console.is_terminal)
+    )
     ended = asyncio.create_task(stopped.wait())
     await asyncio.wait({story, ended}, return_when=asyncio.FIRST_COMPLETED)
     if not story.done():

@@ -52,9 +52,13 @@ class Client:
         try:
             answer = await self._http.request(method, path, **more)
         except (httpx2.InvalidURL, httpx2.UnsupportedProtocol):
-            raise RefusedError("bad_address", f"{self._url} is no address; give one such as http://127.0.0.1:8080.") from None
+            raise RefusedError(
+                "bad_address", f"{self._url} is no address; give one such as http://127.0.0.1:8080."
+            ) from None
         except httpx2.TransportError:
-            message = f"Nothing answers at {self._url}. Start Lonewatch with 'lonewatch up', or give its address with --url."
+            message = (
+                f"Nothing answers at {self._url}. Start Lonewatch with 'lonewatch up', or give its address with --url."
+            )
             raise RefusedError("not_reached", message) from None
         if answer.is_success:
             return answer

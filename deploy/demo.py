@@ -47,7 +47,9 @@ async def play(
 
     def arrived(arrival: Arrival) -> None:
         arrivals.append(arrival)
-        console.print(f"[dim]{arrival.at:%H:%M:%S}[/dim]  [bold]{arrival.channel}[/bold] to {arrival.to}: {arrival.text.splitlines()[0]}")
+        console.print(
+            f"[dim]{arrival.at:%H:%M:%S}[/dim]  [bold]{arrival.channel}[/bold] to {arrival.to}: {arrival.text.splitlines()[0]}"
+        )
 
     async with AsyncExitStack() as stack:
         mail = await stack.enter_async_context(MailSink(state / "mail.jsonl", arrived=lambda one: arrived(_mail(one))))
@@ -60,7 +62,9 @@ async def play(
         )
         say(f"Lonewatch runs at {running.url}, following the log (no Kafka in this release)")
         if running.first_administrator is None:
-            raise RuntimeError("the demo's installation has an administrator already; remove its folder and start again")
+            raise RuntimeError(
+                "the demo's installation has an administrator already; remove its folder and start again"
+            )
         story = Story(running.url, running.first_administrator, speed, "example.org", webhook.url, arrivals, say)
         stack.push_async_callback(story.close)
         policy = await story.prepare(POLICY)
@@ -77,7 +81,6 @@ async def play(
 async def _report(running: Installation, story: Story, console: Console) -> dict[str, Any]:
     """Print the timelines and how fast the first message was handed over; return what ``--json`` prints."""
     escalations = []
-    assert running.first_administrator is not None
     async with Client(running.url, running.first_administrator) as client:
         for visit_id in story.visits:
             found = await client.get(f"/audit/visits/{visit_id}/timeline")

@@ -6,6 +6,7 @@ People act on what reaches them: a link in a mail, a webhook that is answered. N
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
     from shared.contracts.policy import Policy
 
-WEBHOOK_SECRET = "whsec_" + "bG9uZXdhdGNoIGRlbW8gc2VjcmV0IG9ubHkh"  # noqa: S105 -- the demo's, on loopback, for an hour
+WEBHOOK_SECRET = "whsec_" + "bG9uZXdhdGNoIGRlbW8gc2VjcmV0IG9ubHkh"
 """What signs the demo's webhooks in both directions."""
 
 INTERVAL = timedelta(minutes=20)
@@ -54,7 +55,14 @@ class Story:
     """Plays the three visits at one site, at ``speed`` times the policy's pace."""
 
     def __init__(
-        self, url: str, admin: str, speed: float, mail: str, webhook: str, arrivals: list[Arrival], say: Callable[[str], None]
+        self,
+        url: str,
+        admin: str,
+        speed: float,
+        mail: str,
+        webhook: str,
+        arrivals: list[Arrival],
+        say: Callable[[str], None],
     ) -> None:
         self._url = url
         self._admin = Client(url, admin)
@@ -72,7 +80,9 @@ class Story:
         """Adopt the scaled policy, register the site and its people, give roles, record the assessment."""
         policy = scaled(load_policy(policy_file), self._speed)
         await self._admin.post("/checkin/policies", policy.model_dump(mode="json"))
-        await self._admin.post("/checkin/sites", {"site_id": "riverside", "name": "Riverside", "policy_id": policy.policy_id})
+        await self._admin.post(
+            "/checkin/sites", {"site_id": "riverside", "name": "Riverside", "policy_id": policy.policy_id}
+        )
         for worker_id, name, role in (
             ("sam", "Sam Okafor", "supervisor"),
             ("hana", "Hana Lindqvist", "head_of_provision"),
@@ -93,7 +103,7 @@ class Story:
             },
         )
         self._assessment = recorded["assessment_id"]
-        self._questions = {question: True for question in policy.gate.dynamic_questions}
+        self._questions = dict.fromkeys(policy.gate.dynamic_questions, True)
         return policy
 
     async def play(self) -> None:
@@ -142,7 +152,9 @@ class Story:
         visit_id = await self._start("ada", "12 Mill Lane")
         await self._wait(timedelta(minutes=12))
         later = datetime.now(UTC) + self._scaled(timedelta(hours=4))
-        await self._clients["ada"].post(f"/checkin/visits/{visit_id}/extensions", {"expected_end_at": later.isoformat()})
+        await self._clients["ada"].post(
+            f"/checkin/visits/{visit_id}/extensions", {"expected_end_at": later.isoformat()}
+        )
         self._say("ada gives a new expected end")
         await self._wait(timedelta(minutes=10))
         await self._clients["ada"].post(f"/checkin/visits/{visit_id}/check-ins")
@@ -160,7 +172,7 @@ class Story:
         await self._press(link, "acknowledge")
         await self._wait(timedelta(minutes=2))
         self._say("hana has reached ben: he is safe, his phone was flat")
-        await self._press(link, "resolve", how="spoke_by_phone")
+        await self._press(link, "resolve", how="spoke_with_worker", confirmed="yes")
         await self._watch_resumed(visit_id)
         await self._clients["ben"].post(f"/checkin/visits/{visit_id}/check-ins")
         self._say("the watch goes on; ben checks in")
@@ -179,7 +191,7 @@ class Story:
         found = await self._admin.get("/escalation/escalations", site_id="riverside")
         escalation_id = next(one["escalation_id"] for one in found["escalations"] if one["visit_id"] == visit_id)
         await self._clients["sam"].post(
-            f"/escalation/escalations/{escalation_id}/resolution", {"confirmed_by": "sam", "how": "on_the_spot"}
+            f"/escalation/escalations/{escalation_id}/resolution", {"confirmed_by": "sam", "how": "met_in_person"}
         )
         self._say("sam is with cleo: she is safe")
         await self._watch_resumed(visit_id)
@@ -196,7 +208,8 @@ class Story:
 
     async def _reply(self, arrival: Arrival) -> None:
         """Answer a webhook in the way that its body says, signed with the shared secret."""
-        content = '{"type":"reply","data":{"message_id":"%s","reply":"acknowledge"}}' % arrival.data["message_id"]
+        reply = {"message_id": arrival.data["message_id"], "reply": "acknowledge"}
+        content = json.dumps({"type": "reply", "data": reply})
         now = datetime.now(UTC)
         headers = {
             "webhook-id": f"reply-{arrival.data['message_id']}",
@@ -212,21 +225,28 @@ class Story:
         """Wait for this person's webhook about the visit, then return the link of their mail about the same."""
         told = await self._arrival("webhook", worker_id, visit_id)
         link = str(told.data["link"])
-        while not any(one.channel == "mail" and one.to.startswith(worker_id) and link in one.text for one in self._arrivals):
-            await asyncio.sleep(_LOOK_EVERY)
+        await self._find(lambda one: one.channel == "mail" and one.to.startswith(worker_id) and link in one.text)
         return link
 
     async def _arrival(self, channel: str, worker_id: str, visit_id: str) -> Arrival:
+        return await self._find(
+            lambda one: one.channel == channel and one.to == worker_id and one.data.get("visit_id") == visit_id
+        )
+
+    async def _find(self, wanted: Callable[[Arrival], bool]) -> Arrival:
+        """Wait until a message has reached somebody."""
         while True:
             for one in self._arrivals:
-                if one.channel == channel and one.to == worker_id and one.data.get("visit_id") == visit_id:
+                if wanted(one):
                     return one
             await asyncio.sleep(_LOOK_EVERY)
 
     async def _watch_resumed(self, visit_id: str) -> None:
         """Wait until the visit has a next check-in again."""
-        while (await self._admin.get(f"/checkin/visits/{visit_id}"))["missed"]:
+        visit = await self._admin.get(f"/checkin/visits/{visit_id}")
+        while visit["missed"]:
             await asyncio.sleep(_LOOK_EVERY)
+            visit = await self._admin.get(f"/checkin/visits/{visit_id}")
 
     async def _wait(self, span: timedelta) -> None:
         await asyncio.sleep(self._scaled(span).total_seconds())

@@ -6,6 +6,7 @@ The text is made by the same function as in the service; this adds the request, 
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import quote
 
 import httpx2
 
@@ -23,7 +24,7 @@ class TimelineError(RuntimeError):
 
 def fetch_timeline(base_url: str, token: str, visit_id: str) -> dict[str, Any]:
     """Return the timeline of a visit from the front at ``base_url``. That it was read is recorded. Raises TimelineError."""
-    address = f"{base_url.rstrip('/')}/audit/visits/{visit_id}/timeline"
+    address = f"{base_url.rstrip('/')}/audit/visits/{quote(visit_id, safe='')}/timeline"
     try:
         response = httpx2.get(address, headers={"Authorization": f"Bearer {token}"}, timeout=_PATIENCE)
         answer: dict[str, Any] = response.json()

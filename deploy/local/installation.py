@@ -83,8 +83,7 @@ async def installation(
     ``settings`` are further settings of services (``LONEWATCH_SMTP_HOST`` …). ``say`` is told what happens.
     Raises PostgresError or NotReadyError, whose messages say what to do.
     """
-    state.mkdir(parents=True, exist_ok=True)
-    (state / "logs").mkdir(exist_ok=True)
+    await asyncio.to_thread(_make_folders, state)
     say("starting PostgreSQL")
     server = await asyncio.to_thread(postgres.start, state / "postgres")
     processes: dict[str, Process] = {}
@@ -102,6 +101,10 @@ async def installation(
     finally:
         await asyncio.gather(*(process.stop() for process in processes.values()))
         await asyncio.to_thread(postgres.stop, server)
+
+
+def _make_folders(state: Path) -> None:
+    (state / "logs").mkdir(parents=True, exist_ok=True)
 
 
 def _processes(

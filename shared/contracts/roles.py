@@ -70,7 +70,7 @@ PERMISSIONS: dict[str, frozenset[str]] = {
 """Operation to the roles that may do it at the site concerned. Which of them a policy demands is decided by the domain."""
 
 PUBLIC = frozenset(
-    {"healthz", "readyz", "metrics", "openapi", "escalation_page", "escalation_page_act", "receive_reply"}
+    {"healthz", "readyz", "metrics", "openapi", "index", "escalation_page", "escalation_page_act", "receive_reply"}
 )
 """Operations without a bearer token: health and metrics carry no personal data; a link's code and a reply's signature
 are the identity of theirs."""

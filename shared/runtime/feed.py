@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from shared.contracts.envelope import Recorded, decode
+from shared.contracts.topics import SHARDS
 from shared.runtime.clock import monotonic, pause
 from shared.runtime.log import AlreadyApplied, Append, By, Cause, FeedGap, Unavailable
 from shared.runtime.postgres import LOST
@@ -130,7 +131,7 @@ class Feed:
         """Raise MissingRowError for a reaction without its rows."""
         for reaction in self._reactions:
             rows = {row["topic"]: row["shards"] for row in await self._pool.fetch(REACTION_ROWS, reaction.consumer)}
-            missing = [topic for topic in reaction.topics if topic not in rows]
+            missing = [topic for topic in reaction.topics if rows.get(topic, 0) < SHARDS]
             if missing:
                 message = f"reaction {reaction.consumer} has no applied positions for {', '.join(missing)}: run the migrations"
                 raise MissingRowError(message)
@@ -241,7 +242,7 @@ class Feed:
         async with self._pool.acquire() as connection, connection.transaction():
             applied = await connection.fetchval(lock, model.name, topic, shard)
             if applied is None:
-                return True  # another replica is at it
+                return False  # another replica is at it; whether it comes to an end shows at the next look
             rows = await connection.fetch(NEXT, topic, shard, applied, PAGE)
             for row in rows:
                 if apply := model.applies.get(row["type"]):

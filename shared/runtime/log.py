@@ -5,6 +5,7 @@ What goes in is checked and composed here, once; the sequencer carries it; the s
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal
@@ -27,6 +28,9 @@ LARGEST_EVENT = 256 * 1024
 
 MOST_EVENTS = 500
 """Events of one command: it is one unit, and goes into one call."""
+
+_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
+"""NUL as JSON writes it; not a backslash, written as two, and then the letters u0000."""
 
 OutcomeName = Literal[
     "appended", "repeat", "other_content", "already_applied", "gap", "no_applied_row", "wrong_version"
@@ -172,6 +176,21 @@ def instant(at: datetime) -> str:
 
 def compose(append: Append, release: str) -> Composed:
     """Check a command and compose its records. Raises Malformed, naming what is wrong and never its content."""
+    try:
+        composed = _compose(append, release)
+        rows = orjson.dumps([composed.command, composed.guards, composed.writes, composed.events, composed.deadlines])
+    except Malformed:
+        raise
+    except (TypeError, ValueError, OverflowError):  # orjson's and pydantic's own are among them
+        message = "a text has characters that are not valid Unicode, or a value cannot be written as JSON; correct it"
+        raise Malformed(message) from None
+    if any(_NUL.search(text) for text in (rows, *composed.bodies) if b"\\u0000" in text):
+        message = "a text has a NUL character, which cannot be stored; remove it"
+        raise Malformed(message)
+    return composed
+
+
+def _compose(append: Append, release: str) -> Composed:
     events: list[dict[str, Any]] = []
     bodies: list[bytes] = []
     for write in append.writes:
@@ -182,7 +201,7 @@ def compose(append: Append, release: str) -> Composed:
     if len(events) > MOST_EVENTS:
         message = f"{len(events)} events in one command; at most {MOST_EVENTS}"
         raise Malformed(message)
-    composed = Composed(
+    return Composed(
         command=_compose_origin(append),
         guards=[{"stream_id": stream_id, "version": version} for stream_id, version in append.guards.items()],
         writes=[{"stream_id": write.stream_id, "version": write.expected_version} for write in append.writes],
@@ -194,8 +213,6 @@ def compose(append: Append, release: str) -> Composed:
             for due in write.deadlines
         ],
     )
-    _refuse_nul(composed)
-    return composed
 
 
 def _compose_event(
@@ -221,11 +238,7 @@ def _compose_event(
         "data": event.model_dump(mode="json"),
         "salt": new_salt(),
     }
-    try:
-        body = orjson.dumps(members)[1:]
-    except (TypeError, ValueError):
-        message = f"{event.type} has characters that are not valid Unicode; remove them"
-        raise Malformed(message) from None
+    body = orjson.dumps(members)[1:]
     if len(body) > LARGEST_EVENT:
         message = f"{event.type} has {len(body)} bytes; at most {LARGEST_EVENT}: send less"
         raise Malformed(message)
@@ -247,13 +260,6 @@ def _compose_origin(append: Append) -> dict[str, Any]:
             }
         case None:
             return {}
-
-
-def _refuse_nul(composed: Composed) -> None:
-    rows = orjson.dumps([composed.command, composed.guards, composed.writes, composed.events, composed.deadlines])
-    if b"\\u0000" in rows or any(b"\\u0000" in body for body in composed.bodies):
-        message = "a text has a NUL character, which cannot be stored; remove it"
-        raise Malformed(message)
 
 
 # Now, the records of some streams, and a known id's outcome, in one look.

@@ -56,6 +56,8 @@ class _Waiting:
     since: float
     future: asyncio.Future[Outcome]
     size: int
+    claims: frozenset[Any]
+    guards: frozenset[str]
 
 
 class Sequencer:
@@ -76,7 +78,8 @@ class Sequencer:
         """
         composed = compose(append, self._release)
         future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
-        self._waiting.append(_Waiting(composed, monotonic(), future, sum(map(len, composed.bodies))))
+        size = sum(map(len, composed.bodies))
+        self._waiting.append(_Waiting(composed, monotonic(), future, size, *_claims(composed)))
         self._wake.set()
         return await future
 
@@ -98,21 +101,21 @@ class Sequencer:
         """Take what may go together, in order: no id, cause's shard or written stream twice, no guard on a stream written."""
         batch: list[_Waiting] = []
         claimed: set[Any] = set()
-        read: set[Any] = set()
+        read: set[str] = set()
         left: deque[_Waiting] = deque()
         size = 0
-        while self._waiting:
+        while self._waiting and len(batch) < MOST_COMMANDS and size < MOST_BYTES:
             waiting = self._waiting.popleft()
-            claims, guards = _claims(waiting.composed)
-            together = len(batch) < MOST_COMMANDS and (size + waiting.size <= MOST_BYTES or not batch)
-            if together and not (claims & claimed or claims & read or guards & claimed):
+            fits = size + waiting.size <= MOST_BYTES or not batch
+            apart = claimed.isdisjoint(waiting.claims | waiting.guards) and read.isdisjoint(waiting.claims)
+            if fits and apart:
                 batch.append(waiting)
                 size += waiting.size
             else:
                 left.append(waiting)
-            claimed |= claims  # what waits behind one that was left keeps its order too
-            read |= guards
-        self._waiting = left
+            claimed |= waiting.claims  # what waits behind one that was left keeps its order too
+            read |= waiting.guards
+        self._waiting.extendleft(reversed(left))
         return batch
 
     async def _carry(self, batch: Sequence[_Waiting]) -> None:
@@ -138,7 +141,7 @@ class Sequencer:
                 return
 
 
-def _claims(composed: Composed) -> tuple[set[Any], set[Any]]:
+def _claims(composed: Composed) -> tuple[frozenset[Any], frozenset[str]]:
     """Return what a command must have to itself in a call, and which streams it guards."""
     claims: set[Any] = {row["stream_id"] for row in composed.writes}
     origin = composed.command
@@ -146,7 +149,7 @@ def _claims(composed: Composed) -> tuple[set[Any], set[Any]]:
         claims.add((origin["source"], origin["id"]))
     if "consumer" in origin:
         claims.add((origin["consumer"], origin["topic"], origin["shard"]))
-    return claims, {row["stream_id"] for row in composed.guards}
+    return frozenset(claims), frozenset(row["stream_id"] for row in composed.guards)
 
 
 def _arguments(batch: Sequence[Composed]) -> tuple[str, str, str, str, list[bytes], str]:

@@ -28,6 +28,8 @@ class Queue:
     worker_id: Id
     contact_points: tuple[ContactPoint, ...]
     now: datetime
+    unreached: Code = "no_contact_point"
+    """Why nobody is reached where there is no contact point: there is none, or they cannot be read."""
 
 
 @dataclass(frozen=True)

@@ -98,7 +98,7 @@ def _queue(command: Queue, state: Notification) -> list[NotificationEvent]:
         worker_id=command.worker_id,
         messages=tuple(_message(command.notification_id, point) for point in points),
     )
-    return [queued] if queued.messages else [queued, _not_reached(queued, "no_contact_point")]
+    return [queued] if queued.messages else [queued, _not_reached(queued, command.unreached)]
 
 
 def _message(notification_id: str, point: ContactPoint) -> Message:

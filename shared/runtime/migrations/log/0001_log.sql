@@ -159,7 +159,11 @@ DECLARE
     v_stray    text;
 BEGIN
     SELECT w.stream_id INTO v_stray
-    FROM jsonb_to_recordset(p_writes) AS w(stream_id text)
+    FROM (
+        SELECT * FROM jsonb_to_recordset(p_writes) AS w(stream_id text)
+        UNION SELECT * FROM jsonb_to_recordset(p_events) AS e(stream_id text)
+        UNION SELECT * FROM jsonb_to_recordset(p_deadlines) AS d(stream_id text)
+    ) AS w
     WHERE NOT EXISTS (
         SELECT FROM log.stream_kind k WHERE k.kind = split_part(w.stream_id, '-', 1) AND k.topic = v_topic
     )

@@ -1,0 +1,135 @@
+"""What audit does for a caller: tell a timeline, and record that it was told before it is; list visits.
+
+Loads, authorises, decides, appends, opens. What a timeline says is the domain's.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from services.audit.domain import (
+    DISCLOSURE,
+    REFUSALS,
+    RecordDisclosure,
+    Timeline,
+    notification_ids,
+    people_in,
+    shown,
+    timeline,
+    timeline_text,
+)
+from services.audit.readmodel import history_of_streams, history_of_visit, visits_of
+from shared.contracts.base import stream_of
+from shared.contracts.visits import VisitPlanned, WorkerHelpRequested, WorkerRegistered
+from shared.decider import Rejected
+from shared.runtime.commands import Commands, Decided, write
+from shared.runtime.identity import Allowed, Authority, Identity
+from shared.runtime.ids import new_id
+from shared.runtime.log import By, Loaded
+from shared.runtime.sealing import Keyring
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from shared.contracts.envelope import Recorded
+    from shared.runtime.postgres import Pool
+
+__all__ = ["REFUSALS", "Application", "timeline_text"]
+
+_READ = "read_timeline"
+_ERASED = "(erased)"
+
+
+@dataclass(frozen=True)
+class Application:
+    """Everything that audit answers."""
+
+    pool: Pool
+    commands: Commands
+    keyring: Keyring
+    authority: Authority
+
+    async def visit_timeline(self, reader: Identity, visit_id: str) -> dict[str, Any]:
+        """Return the timeline of a visit. Raises Rejected, Forbidden, and what the log raises."""
+        stream_id = stream_of("visit", visit_id)
+        loaded = await self.commands.load([stream_id])
+        planned = next((event for event in loaded[stream_id].events if isinstance(event, VisitPlanned)), None)
+        if planned is None:
+            raise Rejected("visit_unknown")
+        allowed = await self.authority.authorise(reader, _READ, planned.site_id)
+        told = timeline(await history_of_visit(self.pool, visit_id), loaded.now)
+        await self._disclose(reader, allowed, told, visit_id, planned.site_id, visit_id=visit_id)
+        # A crash here leaves a disclosure without an answer: more was recorded than was read, never less.
+        return await self._shown(told, {"visit_id": visit_id})
+
+    async def worker_timeline(self, reader: Identity, worker_id: str) -> dict[str, Any]:
+        """Return the timeline of what happened to a worker without a visit. Raises as ``visit_timeline``."""
+        stream_id = stream_of("worker", worker_id)
+        loaded = await self.commands.load([stream_id])
+        registered = next((event for event in loaded[stream_id].events if isinstance(event, WorkerRegistered)), None)
+        if registered is None:
+            raise Rejected("worker_unknown")
+        allowed = await self.authority.authorise(reader, _READ, registered.site_id)
+        told = timeline(await self._history_of_worker(worker_id), loaded.now)
+        await self._disclose(reader, allowed, told, worker_id, registered.site_id, visit_id=None)
+        return await self._shown(told, {"worker_id": worker_id})
+
+    async def visits(self, reader: Identity, site_id: str, before: int | None) -> list[dict[str, Any]]:
+        """Return the newest visits of a site with their first and last positions. Raises Forbidden."""
+        await self.authority.authorise(reader, _READ, site_id)
+        return [dict(row) for row in await visits_of(self.pool, site_id, before)]
+
+    async def _history_of_worker(self, worker_id: str) -> list[Recorded]:
+        """Return the calls for help without a visit, their escalations, and the notifications that these asked for."""
+        asked = [stream_of(kind, worker_id) for kind in ("worker", "escalation", "disclosure")]
+        history = [
+            recorded
+            for recorded in await history_of_streams(self.pool, asked)
+            if not recorded.envelope.stream_id.startswith("worker-") or isinstance(recorded.event, WorkerHelpRequested)
+        ]
+        told = [stream_of("notification", notification_id) for notification_id in notification_ids(history)]
+        return sorted([*history, *await history_of_streams(self.pool, told)], key=lambda recorded: recorded.position)
+
+    async def _disclose(
+        self, reader: Identity, allowed: Allowed, told: Timeline, subject_id: str, site_id: str, *, visit_id: str | None
+    ) -> None:
+        """Record that this person is shown this timeline, before it is."""
+        stream_id = stream_of("disclosure", subject_id)
+
+        def decide(loaded: Loaded) -> Decided:
+            command = RecordDisclosure(subject_id, reader.worker_id, told.summary.through, loaded.now)
+            disclosed = write(
+                DISCLOSURE,
+                loaded[stream_id],
+                lambda state: DISCLOSURE.decide(command, state),
+                visit_id=visit_id,
+                site_id=site_id,
+            )
+            return Decided([disclosed], guards=allowed.guards)
+
+        by = By(actor=reader.worker_id, correlation_id=new_id())
+        await self.commands.handle(_READ, [stream_id], decide, by)
+
+    async def _shown(self, told: Timeline, subject: Mapping[str, str]) -> dict[str, Any]:
+        opened = {
+            (line.position or 0, name): await self.keyring.open_or(sealed, _ERASED)
+            for line in told.lines
+            for name, sealed in line.sealed.items()
+        }
+        return shown(told, subject, await self._names({*people_in(told), *_worker_of(told)}), opened)
+
+    async def _names(self, worker_ids: Iterable[str]) -> dict[str, str]:
+        """Return the names of these people; whoever is not registered has none."""
+        streams: Sequence[str] = [stream_of("worker", worker_id) for worker_id in sorted(worker_ids)]
+        loaded = await self.commands.load(streams)
+        return {
+            event.worker_id: await self.keyring.open_or(event.name, _ERASED)
+            for stream_id in streams
+            for event in loaded[stream_id].events
+            if isinstance(event, WorkerRegistered)
+        }
+
+
+def _worker_of(told: Timeline) -> tuple[str, ...]:
+    return (told.summary.worker_id,) if told.summary.worker_id else ()

@@ -1,0 +1,134 @@
+"""Keeps what is expected: armed by one event, ended by another, or still open. Knows no event."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from services.audit.domain.lines import Line, Outcome, join_cites
+from services.audit.domain.words import clock, instant, span
+from shared.contracts.base import Cites
+from shared.contracts.envelope import Recorded
+
+PROMPT = timedelta(seconds=10)
+"""How long after its time the system's own work still counts as in time: a missed check-in may wait this long."""
+
+
+@dataclass(frozen=True)
+class Expected:
+    """Something that a rule demanded, and, once it has ended, what became of it."""
+
+    what: str
+    saying: str
+    """The beginning of its sentence: what was expected of whom."""
+    due_at: datetime
+    latest_at: datetime
+    """Until when it is in time: its grace included, or a moment for the system's own work."""
+    armed: Recorded
+    number: int
+    """Tells apart, in order, what one event armed."""
+    actor: str | None = None
+    cites: Cites = field(default_factory=Cites)
+    outcome: Outcome = "open"
+    ended: Recorded | None = None
+    how: str = ""
+
+    def line(self, now: datetime) -> Line:
+        """Return its line, as known at ``now``."""
+        return Line(
+            kind="expected",
+            what=self.what,
+            sentence=f"{self.saying[0].upper()}{self.saying[1:]}: {self._became(now)}.",
+            occurred_at=self.due_at,
+            actor=self.actor,
+            clauses=self.cites.clauses,
+            requirements=self.cites.requirements,
+            ours=self.cites.ours,
+            outcome=self.outcome,
+            details=self._details(),
+        )
+
+    @property
+    def place(self) -> tuple[datetime, int, int]:
+        """Where its line stands: at its time, and never before the event that demanded it."""
+        return max(self.due_at, self.armed.recorded_at), self.armed.position, self.number
+
+    def _became(self, now: datetime) -> str:
+        if self.ended is None:
+            late = now - self.latest_at
+            return f"open, {span(now - self.due_at)} past its time" if late > timedelta(0) else "open"
+        at = self.ended.recorded_at
+        said = f"{self.how} at {clock(at, self.due_at)} (position {self.ended.position})"
+        if self.outcome in {"met", "met_late"} and at > self.due_at:
+            said += f", {span(at - self.due_at)} after its time"
+        return said
+
+    def _details(self) -> dict[str, Any]:
+        ended = self.ended
+        return {
+            "due_at": instant(self.due_at),
+            "latest_at": instant(self.latest_at),
+            "armed_by": self.armed.position,
+            "ended_by": ended.position if ended else None,
+            "ended_at": instant(ended.recorded_at) if ended else None,
+        }
+
+
+class Ledger:
+    """The book of one fold: what is open by its key, and all that was ever expected. Lives no longer than the fold."""
+
+    def __init__(self) -> None:
+        self._open: dict[str, int] = {}
+        self._all: list[Expected] = []
+
+    def __iter__(self) -> Iterator[Expected]:
+        """Yield all that was expected, in the order in which it was armed."""
+        return iter(self._all)
+
+    def arm(
+        self,
+        key: str,
+        what: str,
+        saying: str,
+        due_at: datetime,
+        armed: Recorded,
+        *,
+        within: timedelta = PROMPT,
+        actor: str | None = None,
+        cites: Cites | None = None,
+    ) -> None:
+        """Expect something by ``due_at``, or ``within`` after it. What was open under this key is withdrawn by it."""
+        self.end(key, armed, "withdrawn", "replaced")
+        self._open[key] = len(self._all)
+        self._all.append(
+            Expected(
+                what=what,
+                saying=saying,
+                due_at=due_at,
+                latest_at=due_at + within,
+                armed=armed,
+                number=len(self._all),
+                actor=actor,
+                cites=cites or Cites(),
+            )
+        )
+
+    def end(self, key: str, ended: Recorded, outcome: Outcome, how: str, cites: Cites | None = None) -> Expected | None:
+        """End what is open under ``key``, if anything is: what is met after its latest time is met late."""
+        index = self._open.pop(key, None)
+        if index is None:
+            return None
+        expected = self._all[index]
+        if outcome == "met" and ended.recorded_at > expected.latest_at:
+            outcome = "met_late"
+        self._all[index] = replace(
+            expected, outcome=outcome, ended=ended, how=how, cites=join_cites(expected.cites, cites or Cites())
+        )
+        return self._all[index]
+
+    def end_all(self, prefix: str, ended: Recorded, outcome: Outcome, how: str) -> None:
+        """End everything that is open under keys beginning with ``prefix``."""
+        for key in [key for key in self._open if key.startswith(prefix)]:
+            self.end(key, ended, outcome, how)

@@ -1,0 +1,102 @@
+"""What a timeline is made of: its lines and its summary. Frozen values; ids of persons, never their names."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+
+from shared.contracts.base import Cites, Sealed
+
+Kind = Literal["happened", "expected"]
+"""``happened`` is an event of the log; ``expected`` is what a rule demanded, with what became of it."""
+
+Outcome = Literal["met", "met_late", "missed", "open", "withdrawn"]
+"""What became of something expected. ``withdrawn``: it was no longer wanted, because something else came first."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line: an event, or something that was expected."""
+
+    kind: Kind
+    what: str
+    """The event's type, or what was expected: check_in, escalation, step, resolution, notification."""
+    sentence: str
+    """For people. A person stands in it as ``{worker_id}``; names are put in when the timeline is shown."""
+    occurred_at: datetime
+    """When it happened, as its sender says; for something expected, when it was due."""
+    position: int | None = None
+    recorded_at: datetime | None = None
+    """When the log recorded it. None for something expected: it is no record."""
+    actor: str | None = None
+    """Who did it, or of whom it was expected."""
+    clauses: tuple[str, ...] = ()
+    requirements: tuple[str, ...] = ()
+    ours: bool = False
+    """A default of ours that fills what the operator's policy leaves open."""
+    outcome: Outcome | None = None
+    details: Mapping[str, Any] = field(default_factory=dict)
+    sealed: Mapping[str, Sealed] = field(default_factory=dict)
+    """Members of ``details`` that whoever may read the timeline may read open: the place and notes."""
+
+
+@dataclass(frozen=True)
+class StepSummary:
+    """A step of a ladder, or a round of telling everyone, that started."""
+
+    ladder_no: int
+    step: int | None
+    """None for a round after the last step."""
+    name: str
+    started_at: datetime
+    told: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class EscalationSummary:
+    """One escalation at a glance. An instant is None where it did not come."""
+
+    escalation_id: str
+    trigger: str
+    due_at: datetime | None
+    """The deadline that was missed, its grace included; None for help."""
+    opened_at: datetime
+    first_attempt_at: datetime | None = None
+    acknowledged_at: datetime | None = None
+    """The first time that somebody took it."""
+    acknowledged_by: str | None = None
+    resolved_at: datetime | None = None
+    stood_down_at: datetime | None = None
+    steps: tuple[StepSummary, ...] = ()
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What became of it all. ``through`` is the last position that is shown, what was read by whom left out."""
+
+    status: str
+    """Of the visit: absent, planned, approved, refused, cancelled, started or ended. Absent where there is no visit."""
+    through: int = 0
+    site_id: str | None = None
+    worker_id: str | None = None
+    escalations: tuple[EscalationSummary, ...] = ()
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """What happened and what was expected, in order, as known at ``now``."""
+
+    now: datetime
+    summary: Summary
+    lines: tuple[Line, ...]
+
+
+def join_cites(*several: Cites) -> Cites:
+    """Return all that several rules cite, each once, in their order."""
+    return Cites(
+        clauses=tuple(dict.fromkeys(clause for cites in several for clause in cites.clauses)),
+        requirements=tuple(dict.fromkeys(row for cites in several for row in cites.requirements)),
+        ours=any(cites.ours for cites in several),
+    )

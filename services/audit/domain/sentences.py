@@ -1,0 +1,167 @@
+"""One sentence for every event: what happened, to whom, by whom. A person stands in it as ``{worker_id}``."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from services.audit.domain.words import clock, people, person, plain, span, who
+from shared.contracts import audits, escalations, notifications, visits
+from shared.contracts.base import Event
+from shared.contracts.envelope import Recorded
+from shared.contracts.escalations import Ask
+
+
+def sentence(recorded: Recorded) -> str:
+    """Return what an event says, for people."""
+    event, by, near = recorded.event, who(recorded.envelope.actor), recorded.recorded_at
+    said = (
+        _of_visit(event, by, near)
+        or _of_directory(event, by, near)
+        or _of_escalation(event, near)
+        or _of_notification(event, near)
+        or _of_audit(event)
+        or f"{event.type} was recorded; this release has no sentence for it."
+    )
+    return said[0].upper() + said[1:]
+
+
+def _of_visit(event: Event, by: str, near: datetime) -> str | None:
+    match event:
+        case visits.VisitPlanned() as plan:
+            when = f"from {clock(plan.starts_at, near)} to {clock(plan.expected_end_at, near)}"
+            every = f"a check-in at least every {span(plan.interval)}, {span(plan.grace)} of grace"
+            return f"{by} planned a visit ({plain(plan.kind)}) of {person(plan.worker_id)} {when}: {every}."
+        case visits.VisitApproved(assessment_id=assessment_id):
+            return f"{person(event.by)} approved the visit on the strength of assessment {assessment_id}."
+        case visits.VisitRefused(reason=reason):
+            return f"{person(event.by)} refused the visit: {plain(reason)}."
+        case visits.VisitCancelled(reason=reason):
+            return f"{by} called the visit off: {plain(reason)}."
+        case visits.VisitStarted(due_at=due_at, dynamic_assessment=answers):
+            seen = ", ".join(f"{plain(code)}: {'yes' if yes else 'no'}" for code, yes in sorted(answers.items()))
+            return (
+                f"{by} started the visit ({seen or 'nothing was asked'}); a check-in is due at {clock(due_at, near)}."
+            )
+        case visits.CheckInRecorded(due_at=due_at):
+            return f"{by} checked in; the next check-in is due at {clock(due_at, near)}."
+        case visits.LateCheckInRecorded(missed_due_at=due_at):
+            return f"{by} checked in late, after the check-in of {clock(due_at, near)} had been missed; this closes nothing."
+        case visits.VisitExtended(expected_end_at=end, due_at=None):
+            return f"{by} gave {clock(end, near)} as the new expected end, while a check-in was missed; this closes nothing."
+        case visits.VisitExtended(expected_end_at=end, due_at=due_at) if due_at:
+            return f"{by} extended the visit to {clock(end, near)}; the next check-in is due at {clock(due_at, near)}."
+        case visits.ReminderDue(worker_id=worker_id, occasion=occasion, due_at=due_at):
+            before = "before it is due" if occasion == "before" else "as it is due"
+            return f"{person(worker_id)} is to be reminded of the check-in of {clock(due_at, near)}, {before}."
+        case visits.CheckInMissed(worker_id=worker_id, due_at=due_at, missed_at=missed_at):
+            return f"{person(worker_id)} missed the check-in of {clock(due_at, near)}: none came by {clock(missed_at, near)}."
+        case visits.VisitHelpRequested(worker_id=worker_id):
+            return _help(by, worker_id, "on the visit")
+        case visits.WatchResumed(escalation_id=escalation_id, due_at=due_at):
+            return f"the watch goes on after escalation {escalation_id}; a check-in is due at {clock(due_at, near)}."
+        case visits.VisitEnded(reason=reason):
+            return f"{by} ended the visit: {plain(reason)}."
+        case _:
+            return None
+
+
+def _help(by: str, worker_id: str, where: str) -> str:
+    return f"{by} asked for help {where}" + ("." if by == person(worker_id) else f" for {person(worker_id)}.")
+
+
+def _of_directory(event: Event, by: str, near: datetime) -> str | None:
+    match event:
+        case visits.SiteRegistered(site_id=site_id, policy_id=policy_id):
+            return f"{by} registered site {site_id}, which follows policy {policy_id}."
+        case visits.PolicyAdopted(policy_id=policy_id, policy_version=version):
+            return f"{by} adopted version {version} of policy {policy_id}."
+        case visits.WorkerRegistered(worker_id=worker_id, site_id=site_id):
+            return f"{by} registered {person(worker_id)} at site {site_id}."
+        case visits.ContactPointsSet(worker_id=worker_id, contact_points=points):
+            return f"{by} set how {person(worker_id)} is reached: {len(points)} contact points."
+        case visits.TokenIssued(worker_id=worker_id):
+            return f"{by} issued a token to {person(worker_id)}."
+        case visits.WorkerHelpRequested(worker_id=worker_id):
+            return _help(by, worker_id, "without a visit")
+        case visits.GrantGiven(worker_id=worker_id, role=role, site_id=site_id):
+            return f"{by} made {person(worker_id)} {plain(role)} at {site_id}."
+        case visits.GrantWithdrawn(worker_id=worker_id, role=role, site_id=site_id):
+            return f"{by} withdrew the role {plain(role)} at {site_id} from {person(worker_id)}."
+        case visits.AssessmentRecorded(assessment_id=assessment_id, outcome=outcome, valid_until_at=until):
+            return f"{by} recorded assessment {assessment_id}: {plain(outcome)}, valid until {clock(until, near)}."
+        case _:
+            return None
+
+
+def _of_escalation(event: Event, near: datetime) -> str | None:
+    match event:
+        case escalations.EscalationOpened(escalation_id=escalation_id, trigger=trigger, ladder=ladder):
+            how = "its ladder runs from here" if ladder else "its ladder could not be read, so everyone is told at once"
+            return f"escalation {escalation_id} opened ({plain(trigger)}); {how}."
+        case escalations.EscalationJoined(escalation_id=escalation_id, trigger=trigger, ladder_no=number, asks=asks):
+            starts = f"; ladder {number} starts" if number else ""
+            return f"{plain(trigger)} joined escalation {escalation_id}{starts}; told: {_told(asks)}."
+        case escalations.StepStarted(step=step, name=name, asks=asks, next_at=next_at):
+            told = f"told: {_told(asks)}" if asks else "nobody holds its roles, so nobody is told"
+            return f"step {step} ({name}) started; {told}; what follows is due at {clock(next_at, near)}."
+        case escalations.EscalationAcknowledged(by=by, via=via, runs_out_at=until):
+            return f"{person(by)} acknowledged the escalation ({via}); this runs out at {clock(until, near)}."
+        case escalations.AcknowledgementRanOut(by=by, asks=asks):
+            return f"the acknowledgement of {person(by)} ran out without an end; it alarms again; told: {_told(asks)}."
+        case escalations.EscalationExhausted(round=number, asks=asks, next_at=next_at):
+            follows = f"again at {clock(next_at, near)}"
+            return f"no step is left, nobody has taken it (round {number}); everyone is told: {_told(asks)}; {follows}."
+        case escalations.EscalationResolved(by=by, confirmed_by=confirmed_by, how=how):
+            return f"{person(by)} resolved the escalation: {person(confirmed_by)} confirmed that the worker is safe ({plain(how)})."
+        case escalations.EscalationStoodDown(by=by, reason=reason):
+            return f"{person(by)} stood the escalation down: {plain(reason)}."
+        case _:
+            return None
+
+
+def _told(asks: tuple[Ask, ...]) -> str:
+    """Return who is told, each with the roles that they are told for."""
+    return ", ".join(
+        person(ask.worker_id) + (f" ({', '.join(plain(role) for role in ask.roles)})" if ask.roles else "")
+        for ask in asks
+    ) or people(())
+
+
+def _of_notification(event: Event, near: datetime) -> str | None:
+    match event:
+        case notifications.NotificationQueued(recipient_id=recipient_id, kind=kind, messages=messages):
+            by = ", ".join(message.channel for message in messages) or "no contact point"
+            return f"notification {event.notification_id} ({plain(kind)}) to {person(recipient_id)} queued: {by}."
+        case notifications.NotReached(notification_id=notification_id, recipient_id=recipient_id, reason=reason):
+            return f"{person(recipient_id)} was not reached by notification {notification_id}: {plain(reason)}."
+        case notifications.AttemptStarted(message_id=message_id, attempt=attempt, channel=channel):
+            return f"attempt {attempt} to send message {message_id} by {channel} began."
+        case notifications.RecipientAttemptStarted(recipient_id=recipient_id, attempt=attempt, channel=channel):
+            return (
+                f"attempt {attempt} to reach {person(recipient_id)} by {channel} with message {event.message_id} began."
+            )
+        case notifications.AttemptAccepted(message_id=message_id, attempt=attempt):
+            return f"the provider took message {message_id} (attempt {attempt}); it says nothing of a person."
+        case notifications.AttemptFailed(message_id=message_id, attempt=attempt, reason=reason, retry_at=retry_at):
+            return f"attempt {attempt} to send message {message_id} failed: {plain(reason)}; {_again(retry_at, near)}."
+        case notifications.AttemptUnknown(message_id=message_id, attempt=attempt, reason=reason, retry_at=retry_at):
+            unknown = f"whether the provider took message {message_id} (attempt {attempt}) is unknown"
+            return f"{unknown}: {plain(reason)}; {_again(retry_at, near)}."
+        case notifications.NotificationWithdrawn(notification_id=notification_id, reason=reason):
+            return f"notification {notification_id} was withdrawn: {plain(reason)}."
+        case notifications.ReplyReceived(recipient_id=recipient_id, reply=reply, message_id=message_id):
+            return f"{person(recipient_id)} replied to message {message_id}: {reply}."
+        case _:
+            return None
+
+
+def _again(retry_at: datetime | None, near: datetime) -> str:
+    return f"it goes again at {clock(retry_at, near)}" if retry_at else "it does not go again"
+
+
+def _of_audit(event: Event) -> str | None:
+    match event:
+        case audits.TimelineDisclosed(to=to, through=through):
+            return f"{person(to)} read this timeline through position {through}."
+        case _:
+            return None

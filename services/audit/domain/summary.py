@@ -1,0 +1,112 @@
+"""A timeline at a glance: what became of the visit, and of each escalation. One pass over the history."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from services.audit.domain.lines import EscalationSummary, StepSummary, Summary
+from shared.contracts.audits import TimelineDisclosed
+from shared.contracts.envelope import Recorded
+from shared.contracts.escalations import (
+    EscalationAcknowledged,
+    EscalationExhausted,
+    EscalationOpened,
+    EscalationResolved,
+    EscalationStoodDown,
+    StepStarted,
+)
+from shared.contracts.notifications import AttemptStarted, NotificationQueued
+from shared.contracts.visits import (
+    VisitApproved,
+    VisitCancelled,
+    VisitEnded,
+    VisitPlanned,
+    VisitRefused,
+    VisitStarted,
+    WorkerHelpRequested,
+)
+
+
+def summarise(history: Sequence[Recorded]) -> Summary:
+    """Return the summary of a history."""
+    summary = Summary("absent")
+    asked_by: dict[str, str] = {}
+    for recorded in history:
+        match recorded.event:
+            case TimelineDisclosed():
+                continue
+            case NotificationQueued(notification_id=notification_id, escalation_id=escalation_id) if escalation_id:
+                asked_by[notification_id] = escalation_id
+            case AttemptStarted(notification_id=notification_id):
+                summary = _attempted(summary, asked_by.get(notification_id), recorded.recorded_at)
+            case _:
+                summary = _of_escalation(_of_visit(summary, recorded), recorded)
+        summary = replace(summary, through=recorded.position)
+    return summary
+
+
+def _of_visit(summary: Summary, recorded: Recorded) -> Summary:
+    match recorded.event:
+        case VisitPlanned(site_id=site_id, worker_id=worker_id):
+            return replace(summary, status="planned", site_id=site_id, worker_id=worker_id)
+        case WorkerHelpRequested(site_id=site_id, worker_id=worker_id):
+            return replace(summary, site_id=site_id, worker_id=worker_id)
+        case VisitApproved():
+            return replace(summary, status="approved")
+        case VisitRefused():
+            return replace(summary, status="refused")
+        case VisitCancelled():
+            return replace(summary, status="cancelled")
+        case VisitStarted():
+            return replace(summary, status="started")
+        case VisitEnded():
+            return replace(summary, status="ended")
+        case _:
+            return summary
+
+
+def _of_escalation(summary: Summary, recorded: Recorded) -> Summary:
+    at = recorded.recorded_at
+    match recorded.event:
+        case EscalationOpened() as event:
+            opened = EscalationSummary(event.escalation_id, event.trigger, event.due_at, at)
+            return replace(summary, escalations=(*summary.escalations, opened))
+        case StepStarted(escalation_id=escalation_id, ladder_no=number, step=step, name=name, asks=asks):
+            started = StepSummary(number, step, name, at, tuple(ask.worker_id for ask in asks))
+        case EscalationExhausted(escalation_id=escalation_id, ladder_no=number, asks=asks):
+            name = f"everyone, round {recorded.event.round}"
+            started = StepSummary(number, None, name, at, tuple(ask.worker_id for ask in asks))
+        case EscalationAcknowledged(escalation_id=escalation_id, by=by):
+            known = _known(summary, escalation_id)
+            if known is None or known.acknowledged_at is not None:
+                return summary
+            return _with(summary, replace(known, acknowledged_at=at, acknowledged_by=by))
+        case EscalationResolved(escalation_id=escalation_id):
+            known = _known(summary, escalation_id)
+            return _with(summary, replace(known, resolved_at=at)) if known else summary
+        case EscalationStoodDown(escalation_id=escalation_id):
+            known = _known(summary, escalation_id)
+            return _with(summary, replace(known, stood_down_at=at)) if known else summary
+        case _:
+            return summary
+    known = _known(summary, escalation_id)
+    return _with(summary, replace(known, steps=(*known.steps, started))) if known else summary
+
+
+def _attempted(summary: Summary, escalation_id: str | None, at: datetime) -> Summary:
+    known = _known(summary, escalation_id)
+    if known is None or known.first_attempt_at is not None:
+        return summary
+    return _with(summary, replace(known, first_attempt_at=at))
+
+
+def _known(summary: Summary, escalation_id: str | None) -> EscalationSummary | None:
+    return next((known for known in summary.escalations if known.escalation_id == escalation_id), None)
+
+
+def _with(summary: Summary, changed: EscalationSummary) -> Summary:
+    """Put an escalation in the place of what was known of it."""
+    escalations = (changed if known.escalation_id == changed.escalation_id else known for known in summary.escalations)
+    return replace(summary, escalations=tuple(escalations))

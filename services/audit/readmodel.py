@@ -1,0 +1,60 @@
+"""The list of visits, and the queries over it and over the log. No command reads it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from shared.contracts.envelope import Recorded, decode
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from asyncpg import Record
+
+    from shared.runtime.postgres import Connection, Pool
+
+MOST_ROWS = 500
+"""Rows of one answer, newest first: more than a person looks through; ``before`` gives the next ones."""
+
+# Widen what is known of a visit. The topics arrive in any order, so both ends may move.
+APPLY = """
+INSERT INTO audit.visit AS v (visit_id, site_id, first_position, last_position) VALUES ($1, $2, $3, $3)
+ON CONFLICT (visit_id) DO UPDATE SET
+    site_id = coalesce(v.site_id, excluded.site_id),
+    first_position = least(v.first_position, excluded.first_position),
+    last_position = greatest(v.last_position, excluded.last_position)
+"""
+
+# The visits of a site that began before a position, newest first. Uses visit_site (site_id, first_position).
+LIST = """
+SELECT visit_id, site_id, first_position, last_position FROM audit.visit
+WHERE site_id = $1 AND ($2::bigint IS NULL OR first_position < $2) ORDER BY first_position DESC LIMIT $3
+"""
+
+# Everything about a visit, in order. Uses event_visit (visit_id, position).
+OF_VISIT = "SELECT record FROM log.event WHERE visit_id = $1 ORDER BY position"
+
+# Events of some streams that belong to no visit, in order. Uses event_stream_version (stream_id, version).
+OF_STREAMS = "SELECT record FROM log.event WHERE stream_id = ANY ($1) AND visit_id IS NULL ORDER BY position"
+
+
+async def apply_visit(connection: Connection, recorded: Recorded) -> None:
+    """Take one event into the list, where it belongs to a visit."""
+    envelope = recorded.envelope
+    if envelope.visit_id is not None:
+        await connection.execute(APPLY, envelope.visit_id, envelope.site_id, envelope.position)
+
+
+async def visits_of(pool: Pool, site_id: str, before: int | None) -> Sequence[Record]:
+    """Return the newest visits of a site, or the newest ones that began before a position."""
+    return await pool.fetch(LIST, site_id, before, MOST_ROWS)
+
+
+async def history_of_visit(pool: Pool, visit_id: str) -> list[Recorded]:
+    """Return every event of a visit, of whichever service, in position order."""
+    return [decode(row["record"]) for row in await pool.fetch(OF_VISIT, visit_id)]
+
+
+async def history_of_streams(pool: Pool, stream_ids: Sequence[str]) -> list[Recorded]:
+    """Return the events of these streams that belong to no visit, in position order."""
+    return [decode(row["record"]) for row in await pool.fetch(OF_STREAMS, list(stream_ids))]

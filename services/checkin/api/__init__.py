@@ -1,0 +1,11 @@
+"""checkin over HTTP. Parses and answers; decides nothing."""
+
+from fastapi import APIRouter
+
+from services.checkin.api import directory, people, visits
+
+router = APIRouter(prefix="/checkin")
+"""Every address of checkin; the name of each is its operation in the table of permissions."""
+
+for part in (directory, people, visits):
+    router.include_router(part.router)

@@ -1,0 +1,110 @@
+"""What requests to checkin look like: bounded, closed, personal texts as secrets that no line and no answer repeats."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated, Literal
+
+from fastapi import Depends, Path, Request
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, SecretStr, model_validator
+
+from services.checkin.application import Application
+from shared.contracts.base import Code, Id
+from shared.contracts.roles import Role
+from shared.contracts.visits import Channel
+
+Instant = Annotated[AwareDatetime, Field(ge=datetime(2000, 1, 1, tzinfo=UTC), lt=datetime(2200, 1, 1, tzinfo=UTC))]
+"""An instant within reach of any visit: others are mistakes, and the far ends of the calendar cannot be counted on."""
+
+Short = Annotated[SecretStr, Field(min_length=1, max_length=200)]
+"""A name, a number, an address: personal, one line."""
+
+Note = Annotated[SecretStr, Field(min_length=1, max_length=4000)]
+"""What somebody writes freely: personal until shown otherwise."""
+
+Address = Annotated[SecretStr, Field(min_length=3, max_length=2000)]
+
+VisitId = Annotated[Id, Path()]
+SiteId = Annotated[Id, Path()]
+WorkerId = Annotated[Id, Path()]
+
+
+def clear(text: SecretStr | None) -> str | None:
+    """Return what a secret holds."""
+    return None if text is None else text.get_secret_value()
+
+
+async def _application(request: Request) -> Application:
+    application: Application = request.app.state.application
+    return application
+
+
+App = Annotated[Application, Depends(_application)]
+"""The application behind a route."""
+
+
+class Body(BaseModel):
+    """A request's body: nothing in it that is not known."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class SiteBody(Body):
+    """A new site."""
+
+    site_id: Id | None = None
+    name: Annotated[str, Field(min_length=1, max_length=200)]
+    policy_id: Id
+
+
+class GrantBody(Body):
+    """A role for a person."""
+
+    worker_id: Id
+    role: Role
+
+
+class AssessmentBody(Body):
+    """An assessment of the risk of lone work at a site."""
+
+    assessment_id: Id | None = None
+    site_id: Id
+    outcome: Literal["acceptable", "cannot_be_managed"]
+    factors: Annotated[tuple[Code, ...], Field(max_length=100)]
+    controls: Annotated[tuple[Annotated[str, Field(max_length=500)], ...], Field(max_length=100)] = ()
+    assessed_by: Annotated[tuple[Id, ...], Field(max_length=20)] = ()
+    valid_until_at: Instant | None = None
+    notes: Note | None = None
+
+
+class WorkerBody(Body):
+    """A new person."""
+
+    worker_id: Id | None = None
+    site_id: Id
+    name: Short
+
+
+class ContactPointBody(Body):
+    """A way to reach a person."""
+
+    channel: Channel
+    address: Address
+    secret: Short | None = None
+
+    @model_validator(mode="after")
+    def _address_fits(self) -> ContactPointBody:
+        address = self.address.get_secret_value()
+        if not address.isprintable() or " " in address:
+            raise ValueError("an address has no spaces and no control characters")
+        if self.channel == "mail" and not all(address.partition("@")):
+            raise ValueError("a mail address is written name@domain")
+        if self.channel == "webhook" and not address.startswith(("https://", "http://")):
+            raise ValueError("a webhook's address begins with https:// or http://")
+        return self
+
+
+class ContactPointsBody(Body):
+    """How a person is reached: the whole list."""
+
+    contact_points: Annotated[tuple[ContactPointBody, ...], Field(max_length=20)]

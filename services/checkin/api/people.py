@@ -1,0 +1,54 @@
+"""People over HTTP: who is known, how they are reached, their tokens, their calls for help without a visit."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends
+
+from services.checkin.api import calls
+from services.checkin.api.models import App, ContactPointsBody, WorkerBody, WorkerId, clear
+from services.checkin.application import ContactPointGiven
+from shared.runtime.identity import Identity
+from shared.runtime.web import Caller, answer, caller, reader
+
+router = APIRouter(prefix="/workers", tags=["people"])
+
+Commanding = Annotated[Caller, Depends(caller)]
+Asking = Annotated[Identity, Depends(reader)]
+
+
+@router.post("", name="register_worker", status_code=201)
+async def register_worker(body: WorkerBody, by: Commanding, app: App) -> dict[str, Any]:
+    """Make a person known, at the site that looks after them (or ``operator``)."""
+    return answer(await app.register_worker(by, body.worker_id, body.site_id, body.name.get_secret_value()))
+
+
+@router.get("/{worker_id}", name="read_worker")
+async def read_worker(worker_id: WorkerId, by: Asking, app: App) -> dict[str, Any]:
+    """Show a person: name, and ways to reach them."""
+    return await app.read_worker(by, worker_id)
+
+
+@router.put("/{worker_id}/contact-points", name="set_contact_points")
+async def set_contact_points(worker_id: WorkerId, body: ContactPointsBody, by: Commanding, app: App) -> dict[str, Any]:
+    """Say how a person is reached from now on: the whole list."""
+    given = [
+        ContactPointGiven(point.channel, point.address.get_secret_value(), clear(point.secret))
+        for point in body.contact_points
+    ]
+    return answer(await app.set_contact_points(by, worker_id, given))
+
+
+@router.post("/{worker_id}/tokens", name="issue_token", status_code=201)
+async def issue_token(worker_id: WorkerId, by: Commanding, app: App) -> dict[str, Any]:
+    """Issue a bearer token, shown this once: a repeat answers ``token`` null, and then another must be issued."""
+    handled, token = await app.issue_token(by, worker_id)
+    shown = "shown this once: keep it" if token else "shown before and kept nowhere: issue another with a new key"
+    return {**answer(handled), "token": token, "notice": shown}
+
+
+@router.post("/{worker_id}/help", name="ask_for_help", openapi_extra=calls.OPENAPI)
+async def ask_for_help(worker_id: WorkerId, call: calls.Call, by: Commanding, app: App) -> dict[str, Any]:
+    """Take a call for help of a person who is on no visit."""
+    return answer(await app.ask_for_help_without_visit(by, worker_id, call.note, call.occurred_at))

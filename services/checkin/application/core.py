@@ -1,0 +1,87 @@
+"""What every part of the application stands on. Decides nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from services.checkin.domain import POLICY
+from shared.contracts.base import OPERATOR_SITE, stream_of
+from shared.contracts.visits import PolicyAdopted, SiteRegistered, VisitPlanned, WorkerRegistered
+from shared.decider import Rejected
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from shared.contracts.base import Event, Sealed
+    from shared.runtime.commands import Commands
+    from shared.runtime.identity import Allowed, Authority, Identity
+    from shared.runtime.log import Loaded, Stream
+    from shared.runtime.sealing import Keyring
+
+
+@dataclass(frozen=True)
+class Core:
+    """The log, the keys of persons, and who may do what."""
+
+    commands: Commands
+    keyring: Keyring
+    authority: Authority
+
+    async def seal(self, subject_id: str, text: str | None) -> Sealed | None:
+        """Seal a text under one person's key; None stays None."""
+        return None if text is None else await self.keyring.seal(subject_id, text)
+
+    async def authorise_at(self, identity: Identity, operation: str, site_id: str, *, own: bool = False) -> Allowed:
+        """Authorise at a site, or at the operator by its site id. Raises Forbidden."""
+        return await self.authority.authorise(
+            identity, operation, None if site_id == OPERATOR_SITE else site_id, own=own
+        )
+
+    async def worker(self, worker_id: str) -> WorkerRegistered:
+        """Return who it is. Raises Rejected where nobody is known by this id."""
+        events = await self.history(stream_of("worker", worker_id))
+        return worker_in(events)
+
+    async def site(self, site_id: str) -> SiteRegistered:
+        """Return a site. Raises Rejected where there is none."""
+        events = await self.history(stream_of("site", site_id))
+        if not events or not isinstance(events[0], SiteRegistered):
+            raise Rejected("site_unknown")
+        return events[0]
+
+    async def visit(self, visit_id: str) -> tuple[VisitPlanned, list[Event]]:
+        """Return a visit's plan and all its events. Raises Rejected where there is none."""
+        events = await self.history(stream_of("visit", visit_id))
+        if not events or not isinstance(events[0], VisitPlanned):
+            raise Rejected("visit_unknown")
+        return events[0], events
+
+    async def history(self, stream_id: str) -> list[Event]:
+        """Return the events of one stream."""
+        return (await self.commands.load([stream_id]))[stream_id].events
+
+
+def worker_in(events: list[Event]) -> WorkerRegistered:
+    """Return who a worker's stream speaks of. Raises Rejected where it is empty."""
+    if not events or not isinstance(events[0], WorkerRegistered):
+        raise Rejected("worker_unknown")
+    return events[0]
+
+
+def policy_in(stream: Stream, version: int | None = None) -> PolicyAdopted:
+    """Return a version of a policy, or the one in force. Raises Rejected where there is none."""
+    for event in reversed(stream.events):
+        if isinstance(event, PolicyAdopted) and version in {None, event.policy_version}:
+            return event
+    raise Rejected("policy_unknown")
+
+
+def policy_version(events: list[Event]) -> int:
+    """Return the number of the version in force after these events."""
+    return POLICY.fold(events).version
+
+
+def versions(loaded: Loaded, *stream_ids: str) -> Mapping[str, int]:
+    """Return the versions that a decision rests on, as guards."""
+    return {stream_id: loaded[stream_id].version for stream_id in stream_ids}

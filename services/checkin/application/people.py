@@ -1,0 +1,142 @@
+"""People: who is known, how they are reached, their tokens, and their call for help without a visit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from services.checkin.application.core import Core
+from services.checkin.domain import (
+    WORKER,
+    AskForHelpWithoutVisit,
+    IssueToken,
+    RegisterWorker,
+    SetContactPoints,
+)
+from shared.contracts.base import OPERATOR_SITE, stream_of
+from shared.contracts.grants import fold_grants
+from shared.contracts.visits import Channel, ContactPoint
+from shared.runtime.commands import Decided, write
+from shared.runtime.ids import new_id, new_token
+from shared.runtime.log import By
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from datetime import datetime
+
+    from services.checkin.domain import WorkerCommand
+    from shared.runtime.commands import Handled
+    from shared.runtime.log import Loaded
+    from shared.runtime.web import Caller
+
+_OPERATOR_GRANTS = stream_of("grant", OPERATOR_SITE)
+
+
+@dataclass(frozen=True)
+class ContactPointGiven:
+    """A way to reach a person as somebody sends it: clear, and sealed before anything is decided."""
+
+    channel: Channel
+    address: str
+    secret: str | None
+
+
+class People(Core):
+    """What concerns one person. Every method but ``install`` raises Forbidden and Rejected."""
+
+    async def register_worker(self, caller: Caller, worker_id: str | None, site_id: str, name: str) -> Handled:
+        """Make a person known, at the site that looks after them."""
+        allowed = await self.authorise_at(caller.identity, "register_worker", site_id)
+        worker_id = worker_id or new_id()
+        stream_id, site = stream_of("worker", worker_id), stream_of("site", site_id)
+        sealed = await self.keyring.seal(worker_id, name)
+
+        def decide(loaded: Loaded) -> Decided:
+            known = site_id == OPERATOR_SITE or bool(loaded[site].version)
+            command = RegisterWorker(worker_id, site_id, sealed, known, loaded.now)
+            registered = write(WORKER, loaded[stream_id], lambda state: WORKER.decide(command, state), site_id=site_id)
+            return Decided([registered], allowed.guards, {"worker_id": worker_id})
+
+        return await self.commands.handle("register_worker", [stream_id, site], decide, caller.by, caller.outside)
+
+    async def set_contact_points(self, caller: Caller, worker_id: str, given: Sequence[ContactPointGiven]) -> Handled:
+        """Say how a person is reached from now on."""
+        worker = await self.worker(worker_id)
+        allowed = await self.authorise_at(
+            caller.identity, "set_contact_points", worker.site_id, own=worker_id == caller.identity.worker_id
+        )
+        points = [
+            ContactPoint(
+                contact_point_id=new_id(),
+                channel=point.channel,
+                address=await self.keyring.seal(worker_id, point.address),
+                secret=await self.seal(worker_id, point.secret),
+            )
+            for point in given
+        ]
+        answer = {"contact_point_ids": [point.contact_point_id for point in points]}
+        return await self._on_worker(
+            "set_contact_points",
+            caller,
+            worker_id,
+            lambda now: SetContactPoints(tuple(points), now),
+            allowed.guards,
+            answer,
+        )
+
+    async def issue_token(self, caller: Caller, worker_id: str) -> tuple[Handled, str | None]:
+        """Issue a bearer token to a person; None for a repeat, which cannot show the first one's token again.
+
+        Whoever holds a role at the operator gets theirs from an administrator of the operator.
+        """
+        worker = await self.worker(worker_id)
+        await self.authorise_at(caller.identity, "issue_token", worker.site_id)
+        at_operator = fold_grants(await self.history(_OPERATOR_GRANTS)).roles_of(worker_id)
+        site_id = OPERATOR_SITE if at_operator else worker.site_id
+        allowed = await self.authorise_at(caller.identity, "issue_token", site_id)
+        token_id, token = new_id(), new_token()
+        handled = await self._on_worker(
+            "issue_token",
+            caller,
+            worker_id,
+            lambda now: IssueToken(token_id, now),
+            allowed.guards,
+            {"token_id": token_id},
+        )
+        if not handled.outcome.first:
+            return handled, None
+        # A crash here leaves the record of a token that nobody holds: issue another.
+        await self.authority.remember(token, token_id, worker_id)
+        return handled, token
+
+    async def ask_for_help_without_visit(
+        self, caller: Caller, worker_id: str, note: str | None, occurred_at: datetime | None
+    ) -> Handled:
+        """Take a call for help of a person, or for them, who is on no visit. Nothing that changes meanwhile defers it."""
+        worker = await self.worker(worker_id)
+        await self.authorise_at(
+            caller.identity, "ask_for_help", worker.site_id, own=worker_id == caller.identity.worker_id
+        )
+        sealed = await self.seal(worker_id, note)
+        return await self._on_worker(
+            "ask_for_help", caller, worker_id, lambda now: AskForHelpWithoutVisit(sealed, now), {}, {}, occurred_at
+        )
+
+    async def _on_worker(
+        self,
+        name: str,
+        caller: Caller,
+        worker_id: str,
+        make: Callable[[datetime], WorkerCommand],
+        guards: Mapping[str, int],
+        answer: Mapping[str, object],
+        occurred_at: datetime | None = None,
+    ) -> Handled:
+        stream_id = stream_of("worker", worker_id)
+
+        def decide(loaded: Loaded) -> Decided:
+            written = write(WORKER, loaded[stream_id], lambda state: WORKER.decide(make(loaded.now), state))
+            return Decided([written], guards, {"worker_id": worker_id, **answer})
+
+        by = By(caller.by.actor, caller.by.correlation_id, occurred_at=occurred_at)
+        return await self.commands.handle(name, [stream_id], decide, by, caller.outside)

@@ -1,0 +1,106 @@
+"""What people may read: sites, policies, persons, visits. Every method raises Forbidden and Rejected."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from services.checkin import readmodel
+from services.checkin.application.core import Core, policy_in
+from services.checkin.application.on_visit import standing
+from services.checkin.domain import VISIT, WORKER
+from shared.contracts.base import OPERATOR_SITE, stream_of
+from shared.contracts.grants import fold_grants
+from shared.contracts.visits import VisitHelpRequested
+from shared.runtime.log import instant
+
+if TYPE_CHECKING:
+    from shared.contracts.base import Sealed
+    from shared.contracts.visits import VisitPlanned
+    from shared.runtime.identity import Identity
+
+ERASED = "(erased)"
+"""Stands where a person's key is gone."""
+
+
+class Reading(Core):
+    """Reads; changes nothing."""
+
+    async def read_site(self, identity: Identity, site_id: str) -> dict[str, Any]:
+        """Return a site (or the operator), its policy in force, and who holds which role there."""
+        await self.authorise_at(identity, "read_site", site_id)
+        grants = fold_grants(await self.history(stream_of("grant", site_id))).held
+        held = [{"worker_id": worker_id, "role": role} for worker_id, role in grants]
+        if site_id == OPERATOR_SITE:
+            return {"site_id": site_id, "grants": held}
+        site = await self.site(site_id)
+        return {"site_id": site_id, "name": site.name, "policy": await self._policy(site.policy_id), "grants": held}
+
+    async def read_policy(self, identity: Identity, policy_id: str) -> dict[str, Any]:
+        """Return the version of a policy that is in force; for whoever reads at the operator."""
+        await self.authorise_at(identity, "read_site", OPERATOR_SITE)
+        return await self._policy(policy_id)
+
+    async def _policy(self, policy_id: str) -> dict[str, Any]:
+        stream_id = stream_of("policy", policy_id)
+        adopted = policy_in((await self.commands.load([stream_id]))[stream_id])
+        return adopted.model_dump(mode="json")
+
+    async def read_worker(self, identity: Identity, worker_id: str) -> dict[str, Any]:
+        """Return a person: name and ways to reach them, opened; never a secret, never a token."""
+        registered = await self.worker(worker_id)
+        await self.authorise_at(identity, "read_worker", registered.site_id, own=worker_id == identity.worker_id)
+        worker = WORKER.fold(await self.history(stream_of("worker", worker_id)))
+        return {
+            "worker_id": worker_id,
+            "site_id": registered.site_id,
+            "name": await self.keyring.open_or(registered.name, ERASED),
+            "contact_points": [
+                {
+                    "contact_point_id": point.contact_point_id,
+                    "channel": point.channel,
+                    "address": await self.keyring.open_or(point.address, ERASED),
+                    "signed": point.secret is not None,
+                }
+                for point in worker.contact_points
+            ],
+            "token_ids": worker.token_ids,
+        }
+
+    async def read_visit(self, identity: Identity, visit_id: str) -> dict[str, Any]:
+        """Return where a visit stands, from its own events, with its place and the people whom it names, opened."""
+        plan, events = await self.visit(visit_id)
+        await self.authorise_at(identity, "read_visit", plan.site_id, own=plan.worker_id == identity.worker_id)
+        visit = VISIT.fold(events)
+        return {
+            **plan.model_dump(mode="json", exclude={"place", "contacts", "cites"}),
+            **standing(visit),
+            "expected_end_at": visit.expected_end_at and instant(visit.expected_end_at),
+            "decided_by": visit.decided_by,
+            "resumed_after": visit.resumed,
+            "calls_for_help": sum(isinstance(event, VisitHelpRequested) for event in events),
+            "end_reason": visit.end_reason,
+            "version": len(events),
+            **await self._personal(plan),
+        }
+
+    async def _personal(self, plan: VisitPlanned) -> dict[str, Any]:
+        async def opened(sealed: Sealed) -> str:
+            return await self.keyring.open_or(sealed, ERASED)
+
+        return {
+            "place": None if plan.place is None else await opened(plan.place),
+            "contacts": [
+                {
+                    "contact_id": contact.contact_id,
+                    "relation": contact.relation,
+                    "name": await opened(contact.name),
+                    "phone": await opened(contact.phone),
+                }
+                for contact in plan.contacts
+            ],
+        }
+
+    async def list_visits(self, identity: Identity, site_id: str | None, status: str | None) -> list[dict[str, Any]]:
+        """Return the newest visits of a site, or of all sites for whoever may list at the operator; nothing personal."""
+        await self.authorise_at(identity, "list_visits", site_id or OPERATOR_SITE)
+        return await readmodel.visits(self.commands.pool, site_id, status)

@@ -1,0 +1,13 @@
+"""What can be done with escalations: load, authorise, decide, append. No HTTP and no HTML here.
+
+Read ``application`` for the commands, ``deciding`` for how one is decided, ``reading`` for what is read of other
+services' streams, ``account`` and ``folding`` for what is shown of an episode.
+"""
+
+from __future__ import annotations
+
+from services.escalation.application.account import Account, Turn
+from services.escalation.application.application import REFUSALS, Application
+from services.escalation.application.reading import Triggered
+
+__all__ = ["REFUSALS", "Account", "Application", "Triggered", "Turn"]

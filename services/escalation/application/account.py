@@ -1,0 +1,97 @@
+"""What is shown of one episode, in ids and codes. Values only; ``folding`` makes them of the records."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from shared.contracts.base import Cites, Sealed
+from shared.contracts.escalations import EscalationOpened
+from shared.contracts.policy import Ladder, Trigger
+
+State = Literal["open", "acknowledged", "resolved", "stood_down"]
+
+
+@dataclass(frozen=True)
+class Triggering:
+    """A trigger of the episode: the first opened it, the others joined."""
+
+    trigger: Trigger
+    at: datetime
+    due_at: datetime | None
+    ladder_no: int | None
+    """The ladder that it started; None where one that ran was enough."""
+
+
+@dataclass(frozen=True)
+class Turn:
+    """A step of a ladder, or a round of telling everyone after the last. Without ``started_at`` it is still to come."""
+
+    ladder_no: int
+    step: int | None
+    round: int | None
+    name: str
+    cites: Cites
+    started_at: datetime | None = None
+    told: tuple[str, ...] = ()
+    next_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Taken:
+    """That somebody took it, how, until when, and whether that ran out."""
+
+    by: str
+    via: str
+    at: datetime
+    runs_out_at: datetime
+    ran_out_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How it ended."""
+
+    by: str
+    at: datetime
+    how: str
+    """How the worker was confirmed safe, or why it was a false alarm."""
+    confirmed_by: str | None
+    note: Sealed | None
+
+
+@dataclass(frozen=True)
+class Account:
+    """One episode."""
+
+    opened: EscalationOpened
+    now: datetime
+    """The log's time of this account."""
+    position: int
+    state: State = "open"
+    triggers: tuple[Triggering, ...] = ()
+    ladders: tuple[tuple[int, Ladder | None], ...] = ()
+    turns: tuple[Turn, ...] = ()
+    told: tuple[str, ...] = ()
+    taken: tuple[Taken, ...] = ()
+    ended: Ended | None = None
+    next_at: datetime | None = None
+    """When the next turn of any ladder starts; None while somebody holds it and after its end."""
+
+    @property
+    def holder(self) -> Taken | None:
+        """Who has it now."""
+        return self.taken[-1] if self.taken and self.taken[-1].ran_out_at is None and self.ended is None else None
+
+    @property
+    def to_come(self) -> tuple[Turn, ...]:
+        """The steps that have not started."""
+        started = {(turn.ladder_no, turn.step) for turn in self.turns}
+        return tuple(
+            Turn(ladder_no, number, None, step.name, step.cites)
+            for ladder_no, ladder in self.ladders
+            if ladder is not None
+            for number, step in enumerate(ladder.steps, 1)
+            if (ladder_no, number) not in started
+        )

@@ -1,0 +1,147 @@
+"""Every command of escalation: from triggers, from deadlines, and from people.
+
+A person is authorised at the site of the escalation before anything else is told. Nothing defers a trigger: it needs no
+permission, no guard, and no policy that can be read.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal
+
+from services.escalation.application.account import Account
+from services.escalation.application.deciding import deciding, look_at_deadline, openings, raise_escalation
+from services.escalation.application.folding import account_of
+from services.escalation.application.reading import Triggered, name_of
+from services.escalation.domain import REFUSALS as DOMAIN_REFUSALS
+from services.escalation.domain import Acknowledge, Command, Resolve, StandDown
+from shared.contracts.base import Sealed, stream_of
+from shared.contracts.envelope import Undecodable
+from shared.contracts.escalations import EscalationOpened
+from shared.decider import Rejected
+from shared.runtime.commands import Commands, Decided, Handled
+from shared.runtime.identity import Authority, Forbidden, Identity
+from shared.runtime.log import By, Cause, Outside
+from shared.runtime.sealing import Keyring
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from datetime import datetime
+
+    from shared.contracts.notifications import ReplyReceived
+    from shared.runtime.deadlines import Due
+    from shared.runtime.web import Caller
+
+REFUSALS: Mapping[str, str] = {
+    **DOMAIN_REFUSALS,
+    "escalation_unknown": "There is no escalation with this id; look it up in the list of escalations.",
+}
+"""Code of a refusal to a sentence for the person who met it."""
+
+
+@dataclass(frozen=True)
+class Permitted:
+    """The episode that a person may touch, and the versions of the grants that this rests on."""
+
+    stream_id: str
+    opened: EscalationOpened
+    guards: Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class Application:
+    """The commands of escalation, and what people read of one."""
+
+    commands: Commands
+    keyring: Keyring
+    authority: Authority
+
+    async def raise_escalation(self, triggered: Triggered, cause: Cause, by: By) -> None:
+        """Open an escalation for a trigger, or let the trigger join the one that is open."""
+        await raise_escalation(self.commands, triggered, cause, by)
+
+    async def look_at_deadline(self, due: Due) -> None:
+        """Let a deadline take effect: a ladder's next turn, or the end of an acknowledgement."""
+        await look_at_deadline(self.commands, due)
+
+    async def acknowledge_by_reply(self, reply: ReplyReceived, cause: Cause, by: By) -> None:
+        """Let a reply acknowledge. Where it may not, or somebody else was first, it is answered by nothing."""
+        escalation_id, recipient_id = reply.escalation_id or "", reply.recipient_id
+        try:
+            permitted = await self.permit("acknowledge", Identity(recipient_id), escalation_id)
+            await self._act(
+                "acknowledge",
+                permitted,
+                lambda now: Acknowledge(escalation_id, recipient_id, "reply", now),
+                replace(by, actor=recipient_id),
+                cause,
+            )
+        except (Rejected, Forbidden, Undecodable):
+            await self.commands.handle("acknowledge", [], lambda _loaded: Decided(), by, cause)
+
+    async def acknowledge(self, caller: Caller, escalation_id: str, via: Literal["page", "api"]) -> Handled:
+        """Let somebody take an escalation. Raises Rejected, Forbidden."""
+        permitted = await self.permit("acknowledge", caller.identity, escalation_id)
+        worker_id = caller.identity.worker_id
+
+        def command(now: datetime) -> Command:
+            return Acknowledge(escalation_id, worker_id, via, now)
+
+        return await self._act("acknowledge", permitted, command, caller.by, caller.outside)
+
+    async def resolve(
+        self, caller: Caller, escalation_id: str, confirmed_by: str, how: str, note: str | None = None
+    ) -> Handled:
+        """Record that the worker is safe: who confirmed it, and how. Raises Rejected, Forbidden."""
+        permitted = await self.permit("resolve", caller.identity, escalation_id)
+        worker_id, sealed = caller.identity.worker_id, await self._seal(permitted, note)
+
+        def command(now: datetime) -> Command:
+            return Resolve(escalation_id, worker_id, confirmed_by, how, sealed, now)
+
+        return await self._act("resolve", permitted, command, caller.by, caller.outside)
+
+    async def stand_down(self, caller: Caller, escalation_id: str, reason: str, note: str | None = None) -> Handled:
+        """Record a false alarm, and why. Raises Rejected, Forbidden."""
+        permitted = await self.permit("stand_down", caller.identity, escalation_id)
+        worker_id, sealed = caller.identity.worker_id, await self._seal(permitted, note)
+
+        def command(now: datetime) -> Command:
+            return StandDown(escalation_id, worker_id, reason, sealed, now)
+
+        return await self._act("stand_down", permitted, command, caller.by, caller.outside)
+
+    async def permit(self, operation: str, identity: Identity, escalation_id: str) -> Permitted:
+        """Return what this person may touch. Raises Rejected for an unknown episode, Forbidden."""
+        stream_id = stream_of("escalation", escalation_id.rpartition(".")[0])
+        stream = (await self.commands.load([stream_id]))[stream_id]
+        for opened in openings(stream):
+            if opened.escalation_id == escalation_id:
+                allowed = await self.authority.authorise(identity, operation, opened.site_id)
+                return Permitted(stream_id, opened, allowed.guards)
+        raise Rejected("escalation_unknown")
+
+    async def read(self, identity: Identity, escalation_id: str) -> Account:
+        """Return what happened in one episode so far. Raises Rejected, Forbidden."""
+        permitted = await self.permit("read_escalation", identity, escalation_id)
+        loaded = await self.commands.load([permitted.stream_id])
+        return account_of(permitted.opened, loaded[permitted.stream_id].history, loaded.now)
+
+    async def name_of(self, worker_id: str) -> str:
+        """Return a person's name, for somebody who may read it."""
+        return await name_of(self.commands.pool, self.keyring, worker_id)
+
+    async def _seal(self, permitted: Permitted, note: str | None) -> Sealed | None:
+        return None if note is None else await self.keyring.seal(permitted.opened.worker_id, note)
+
+    async def _act(
+        self,
+        operation: str,
+        permitted: Permitted,
+        command: Callable[[datetime], Command],
+        by: By,
+        origin: Outside | Cause,
+    ) -> Handled:
+        answer = {"escalation_id": permitted.opened.escalation_id}
+        decide = deciding(permitted.stream_id, command, permitted.opened, permitted.guards, answer)
+        return await self.commands.handle(operation, [permitted.stream_id], decide, by, origin)

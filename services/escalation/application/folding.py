@@ -1,0 +1,83 @@
+"""Make the account of one episode. Pure: a fold of its records.
+
+It decides nothing and opens no sealed field; what runs at the moment it takes from the domain's own state.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from services.escalation.application.account import Account, Ended, Taken, Triggering, Turn
+from services.escalation.domain import ESCALATION
+from shared.contracts.base import Event
+from shared.contracts.envelope import Recorded
+from shared.contracts.escalations import (
+    AcknowledgementRanOut,
+    Ask,
+    EscalationAcknowledged,
+    EscalationExhausted,
+    EscalationJoined,
+    EscalationOpened,
+    EscalationResolved,
+    EscalationStoodDown,
+    StepStarted,
+)
+
+
+def account_of(opened: EscalationOpened, history: Sequence[Recorded], now: datetime) -> Account:
+    """Return the account of the episode that ``opened`` opened, from the history of its stream."""
+    account = Account(opened, now, 0)
+    for recorded in history:
+        if getattr(recorded.event, "escalation_id", None) == opened.escalation_id:
+            account = replace(_tell(_apply(account, recorded), recorded.event), position=recorded.position)
+    state = ESCALATION.fold([recorded.event for recorded in history])
+    if state.escalation_id != opened.escalation_id:
+        return account
+    turns = [due.due_at for due in ESCALATION.deadlines(state) if due.kind == "step"]
+    return replace(account, next_at=min(turns, default=None))
+
+
+def _apply(account: Account, recorded: Recorded) -> Account:
+    at = recorded.recorded_at
+    match recorded.event:
+        case EscalationOpened() | EscalationJoined() as event:
+            triggers = (*account.triggers, Triggering(event.trigger, at, event.due_at, event.ladder_no))
+            if event.ladder_no is None:
+                return replace(account, triggers=triggers)
+            ladders = (*account.ladders, (event.ladder_no, event.ladder))
+            return replace(account, triggers=triggers, ladders=ladders, state="open")
+        case StepStarted() as event:
+            turn = Turn(
+                event.ladder_no, event.step, None, event.name, event.cites, at, _asked(event.asks), event.next_at
+            )
+            return replace(account, turns=(*account.turns, turn))
+        case EscalationExhausted() as event:
+            told = _asked(event.asks)
+            turn = Turn(event.ladder_no, None, event.round, "everyone", event.cites, at, told, event.next_at)
+            return replace(account, turns=(*account.turns, turn))
+        case EscalationAcknowledged() as event:
+            taken = Taken(event.by, event.via, at, event.runs_out_at)
+            return replace(account, taken=(*account.taken, taken), state="acknowledged")
+        case AcknowledgementRanOut():
+            taken = replace(account.taken[-1], ran_out_at=at)
+            return replace(account, taken=(*account.taken[:-1], taken), state="open")
+        case EscalationResolved() as event:
+            ended = Ended(event.by, at, event.how, event.confirmed_by, event.note)
+            return replace(account, ended=ended, state="resolved")
+        case EscalationStoodDown() as event:
+            return replace(account, ended=Ended(event.by, at, event.reason, None, event.note), state="stood_down")
+        case _:
+            return account
+
+
+def _tell(account: Account, event: Event) -> Account:
+    """Remember who knows of it: whoever was asked, and whoever took it unasked."""
+    asks: tuple[Ask, ...] = getattr(event, "asks", ())
+    knows = (event.by,) if isinstance(event, EscalationAcknowledged) else _asked(asks)
+    return replace(account, told=tuple(dict.fromkeys((*account.told, *knows))))
+
+
+def _asked(asks: Sequence[Ask]) -> tuple[str, ...]:
+    return tuple(ask.worker_id for ask in asks)

@@ -1,0 +1,16 @@
+"""What each kind of deadline stands for. Parses and calls; the decider tests it again."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from services.escalation.application import Application
+    from shared.runtime.deadlines import OnDue
+
+
+def deadlines(application: Application) -> Mapping[str, OnDue]:
+    """Return the handlers: a ladder's next turn, and the end of an acknowledgement."""
+    return {"step": application.look_at_deadline, "acknowledgement": application.look_at_deadline}

@@ -1,0 +1,106 @@
+"""The ways into notifier: what another service asked for, what fell due, who replies, who reads."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from services.notifier import domain
+from services.notifier.application.asking import queues_of, reached_by
+from services.notifier.application.attempts import decided
+from services.notifier.application.replies import Replies
+from services.notifier.domain import NOTIFICATION, ReceiveReply
+from shared.contracts.base import stream_of
+from shared.decider import Rejected
+from shared.runtime.commands import Decided, write
+from shared.runtime.log import By, Outside
+
+if TYPE_CHECKING:
+    from services.notifier.application.people import People
+    from services.notifier.application.replies import Reply
+    from services.notifier.application.sending import Sender
+    from services.notifier.domain import Queue
+    from shared.contracts.envelope import Envelope, Recorded
+    from shared.runtime.commands import Commands, Handled
+    from shared.runtime.identity import Authority, Identity
+    from shared.runtime.log import Cause, Loaded, Write
+    from shared.runtime.postgres import Pool
+    from shared.runtime.sealing import Keyring
+
+REFUSALS = {
+    **domain.REFUSALS,
+    "visit_unknown": "There is no visit with this id. Take the id from the answer to planning the visit.",
+    "escalation_unknown": "There is no escalation with this id. Take the id from the list of escalations.",
+    "notification_unknown": "There is no notification with this id. Take the id from the list of notifications.",
+}
+"""Every code with which notifier refuses, and the sentence for a person."""
+
+
+@dataclass(frozen=True)
+class Application:
+    """What can be done with notifications."""
+
+    commands: Commands
+    keyring: Keyring
+    authority: Authority
+    people: People
+    sender: Sender
+    pool: Pool
+
+    async def queue(self, recorded: Recorded, cause: Cause, by: By) -> None:
+        """Queue a notification for everyone whom an event asks to tell, in one command, and start to send them."""
+        asked_by, envelope = recorded.envelope.stream_id, recorded.envelope
+        asking = await self.commands.load([asked_by])
+        queues = queues_of(recorded, asking[asked_by].events, asking.now)
+        people = await self.people.of(queue.recipient_id for queue in queues)
+        wanted = {stream_of("notification", queue.notification_id): reached_by(queue, people) for queue in queues}
+
+        def decide(loaded: Loaded) -> Decided:
+            return Decided([_queue(loaded, stream_id, queue, envelope) for stream_id, queue in wanted.items()])
+
+        handled = await self.commands.handle("queue_notifications", list(wanted), decide, by, cause)
+        self.sender.send_at_once(handled.decided.events)
+
+    async def receive_reply(self, reply: Reply, webhook_id: str, digest: bytes) -> Handled:
+        """Record that the person behind a contact point answered. Raises ForgedReply, OtherContent."""
+        addressed = await Replies(self.commands, self.keyring, self.people, self.pool).verified(reply)
+        outside = Outside(f"webhook:{addressed.message.contact_point_id}", webhook_id, digest)
+        answer = {"message_id": reply.message_id, "reply": reply.reply}
+
+        def decide(loaded: Loaded) -> Decided:
+            command = ReceiveReply(reply.message_id, reply.reply, loaded.now)
+            return Decided([decided(loaded[addressed.stream_id], command)], answer=answer)
+
+        by = By(addressed.queued.recipient_id, addressed.correlation_id)
+        return await self.commands.handle("receive_reply", [addressed.stream_id], decide, by, outside)
+
+    async def site_of_visit(self, identity: Identity, visit_id: str) -> str | None:
+        """Return the site of a visit whose notifications this person may read. Raises Rejected, Forbidden."""
+        return await self._readable(identity, stream_of("visit", visit_id), "visit_unknown")
+
+    async def site_of_escalation(self, identity: Identity, escalation_id: str) -> str | None:
+        """Return the site of an escalation whose notifications this person may read. Raises Rejected, Forbidden."""
+        subject, _, _ = escalation_id.rpartition(".")
+        return await self._readable(identity, stream_of("escalation", subject), "escalation_unknown")
+
+    async def site_of_notification(self, identity: Identity, notification_id: str) -> str | None:
+        """Return the site of a notification that this person may read. Raises Rejected, Forbidden."""
+        return await self._readable(identity, stream_of("notification", notification_id), "notification_unknown")
+
+    async def _readable(self, identity: Identity, stream_id: str, unknown: str) -> str | None:
+        stream = (await self.commands.load([stream_id]))[stream_id]
+        if not stream.history:
+            raise Rejected(unknown)
+        site_id = stream.history[0].envelope.site_id
+        await self.authority.authorise(identity, "read_notifications", site_id)
+        return site_id
+
+
+def _queue(loaded: Loaded, stream_id: str, queue: Queue, envelope: Envelope) -> Write:
+    return write(
+        NOTIFICATION,
+        loaded[stream_id],
+        lambda state: NOTIFICATION.decide(queue, state),
+        visit_id=envelope.visit_id,
+        site_id=envelope.site_id,
+    )

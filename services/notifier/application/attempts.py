@@ -1,0 +1,126 @@
+"""One message on its way: found in its notification, decided, entered with its recipient, counted. Does no IO of its own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from prometheus_client import Counter, Histogram
+
+from services.notifier.channels import Receipt
+from services.notifier.domain import (
+    NOTIFICATION,
+    RECIPIENT,
+    CallRecipient,
+    RecordAccepted,
+    RecordFailed,
+    RecordUnknown,
+)
+from shared.contracts.notifications import (
+    AttemptAccepted,
+    AttemptFailed,
+    AttemptUnknown,
+    NotificationQueued,
+    NotificationWithdrawn,
+)
+from shared.runtime.commands import write
+from shared.runtime.log import By
+from shared.runtime.telemetry import REGISTRY
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from services.notifier.channels import TransportError
+    from services.notifier.domain import NotificationCommand
+    from shared.contracts.envelope import Envelope
+    from shared.contracts.notifications import AttemptStarted, Message
+    from shared.runtime.commands import Handled
+    from shared.runtime.log import Stream, Write
+
+MESSAGES = Counter(
+    "lonewatch_messages_total", "Messages by what became of an attempt", ["channel", "outcome"], registry=REGISTRY
+)
+FIRST_ATTEMPT = Histogram(
+    "lonewatch_first_attempt_seconds",
+    "From the deadline that was missed to the first attempt to tell somebody",
+    ["channel"],
+    buckets=(0.5, 1, 1.5, 2, 3, 5, 10, 30, 60, 300),
+    registry=REGISTRY,
+)
+
+
+@dataclass(frozen=True)
+class Sought:
+    """A message that is due, in the stream of its notification."""
+
+    stream: Stream
+    queued: NotificationQueued
+    message: Message
+
+    @property
+    def envelope(self) -> Envelope:
+        """Of the event that queued it."""
+        return self.stream.history[0].envelope
+
+    @property
+    def by(self) -> By:
+        """What its events say: they belong to what asked for it."""
+        return By("system:notifier.clock", self.envelope.correlation_id, self.envelope.event_id)
+
+
+def seek(stream: Stream, message_id: str) -> Sought:
+    """Return a message in its notification. Raises LookupError where there is none, which no deadline stands for."""
+    for event in stream.events:
+        if isinstance(event, NotificationQueued):
+            for message in event.messages:
+                if message.message_id == message_id:
+                    return Sought(stream, event, message)
+    raise LookupError(stream.stream_id)
+
+
+def decided(stream: Stream, command: NotificationCommand) -> Write:
+    """Decide for a notification; what it appends belongs to the visit and the site that its first event names."""
+    first = stream.history[0].envelope
+    return write(
+        NOTIFICATION,
+        stream,
+        lambda state: NOTIFICATION.decide(command, state),
+        visit_id=first.visit_id,
+        site_id=first.site_id,
+    )
+
+
+def entered(stream: Stream, recipient_id: str, attempt: AttemptStarted, now: datetime) -> Write:
+    """Enter an attempt in the stream of the person called."""
+    return write(RECIPIENT, stream, lambda state: RECIPIENT.decide(CallRecipient(recipient_id, attempt, now), state))
+
+
+def outcome_of(attempt: AttemptStarted, outcome: Receipt | TransportError, now: datetime) -> NotificationCommand:
+    """Return the command that records what became of an attempt."""
+    if isinstance(outcome, Receipt):
+        return RecordAccepted(attempt.message_id, attempt.attempt, outcome.provider_ref, now)
+    if outcome.unknown:
+        return RecordUnknown(attempt.message_id, attempt.attempt, outcome.code, now)
+    return RecordFailed(attempt.message_id, attempt.attempt, outcome.permanent, outcome.code, now)
+
+
+def count(channel: str, handled: Handled) -> None:
+    """Count what became of a message."""
+    for event in handled.decided.events:
+        match event:
+            case AttemptAccepted():
+                MESSAGES.labels(channel, "accepted").inc()
+            case AttemptFailed(retry_at=retry_at):
+                MESSAGES.labels(channel, "failed_for_good" if retry_at is None else "failed_for_now").inc()
+            case AttemptUnknown():
+                MESSAGES.labels(channel, "unknown").inc()
+            case NotificationWithdrawn():
+                MESSAGES.labels(channel, "withdrawn").inc()
+            case _:
+                pass  # not the end of an attempt
+
+
+def observe_first(queued: NotificationQueued, attempt: AttemptStarted, now: datetime) -> None:
+    """Measure how late the first call for a missed check-in is; the ladder's later steps are late by intent."""
+    if queued.kind == "step" and queued.step == 1 and attempt.attempt == 1 and queued.due_at is not None:
+        FIRST_ATTEMPT.labels(attempt.channel).observe((now - queued.due_at).total_seconds())

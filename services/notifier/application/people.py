@@ -1,0 +1,62 @@
+"""Whom notifier reaches and whom it speaks of: folds of worker streams. Opens no sealed field."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import reduce
+from typing import TYPE_CHECKING
+
+from shared.contracts.base import stream_of
+from shared.contracts.envelope import Undecodable
+from shared.contracts.visits import ContactPointsSet, WorkerRegistered
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from shared.contracts.base import Event, Sealed
+    from shared.contracts.visits import ContactPoint
+    from shared.runtime.commands import Commands
+
+
+@dataclass(frozen=True)
+class Person:
+    """A person's name and the ways to reach them, still sealed."""
+
+    name: Sealed | None = None
+    contact_points: tuple[ContactPoint, ...] = ()
+
+    def point(self, contact_point_id: str) -> ContactPoint | None:
+        """Return one of the contact points that the person has now."""
+        return next((point for point in self.contact_points if point.contact_point_id == contact_point_id), None)
+
+
+def evolve(person: Person, event: Event) -> Person:
+    """Return what is known after an event of the person's stream."""
+    match event:
+        case WorkerRegistered(name=name):
+            return replace(person, name=name)
+        case ContactPointsSet(contact_points=contact_points):
+            return replace(person, contact_points=contact_points)
+        case _:
+            return person
+
+
+@dataclass(frozen=True)
+class People:
+    """Reads persons from the log."""
+
+    commands: Commands
+
+    async def of(self, worker_ids: Iterable[str]) -> Mapping[str, Person | None]:
+        """Return persons by id; None for one whose stream cannot be read, so that it costs nobody else their message."""
+        wanted = list(dict.fromkeys(worker_ids))
+        try:
+            loaded = await self.commands.load([stream_of("worker", worker_id) for worker_id in wanted])
+        except Undecodable:
+            if len(wanted) == 1:
+                return {wanted[0]: None}
+            one_by_one = [await self.of([worker_id]) for worker_id in wanted]
+            return {worker_id: person for found in one_by_one for worker_id, person in found.items()}
+        return {
+            worker_id: reduce(evolve, loaded[stream_of("worker", worker_id)].events, Person()) for worker_id in wanted
+        }

@@ -1,0 +1,20 @@
+"""What falls due in notifier: a message that is to be sent, an attempt that has no outcome."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from services.notifier.application import Application
+    from shared.runtime.deadlines import Due, OnDue
+
+
+def deadlines(application: Application) -> Mapping[str, OnDue]:
+    """Return the handler of each kind of deadline."""
+
+    async def send(due: Due) -> None:
+        await application.sender.send(due.stream_id, due.subject)
+
+    return {"send": send, "attempt": application.sender.time_out}

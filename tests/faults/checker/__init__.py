@@ -1,0 +1,72 @@
+"""Judge a log from outside: what must never break, checked by code that imports nothing of ours.
+
+Reads the log by SQL, the clients' journals and the sinks' own files; writes nothing. Knows the wire, and folds it itself.
+"""
+
+from collections.abc import Iterable
+from datetime import timedelta
+from pathlib import Path
+
+from tests.faults.checker.calls import judge_calls
+from tests.faults.checker.commands import judge_commands
+from tests.faults.checker.effects import judge_effects
+from tests.faults.checker.evidence import Evidence, Timing
+from tests.faults.checker.files import read_arrivals, read_journal, read_outages
+from tests.faults.checker.history import Log, Violation
+from tests.faults.checker.order import judge_order
+from tests.faults.checker.raised import judge_raised
+from tests.faults.checker.rows import read, read_log
+from tests.faults.checker.visits import judge_visits
+from tests.faults.checker.watch import judge_watch
+
+__all__ = [
+    "SETTLE",
+    "Evidence",
+    "Log",
+    "Timing",
+    "Violation",
+    "check",
+    "judge",
+    "read",
+    "read_arrivals",
+    "read_journal",
+    "read_log",
+    "read_outages",
+]
+
+SETTLE = timedelta(seconds=10)
+"""How old a cause may be without its effect: what the design allows an escalation after its trigger."""
+
+
+def judge(evidence: Evidence) -> list[Violation]:
+    """Return everything in the evidence that must never be, in the order of the invariants."""
+    judges = (
+        judge_commands,
+        judge_order,
+        judge_effects,
+        judge_raised,
+        judge_visits,
+        judge_calls,
+        judge_watch,
+    )
+    return [violation for one in judges for violation in one(evidence)]
+
+
+async def check(
+    dsn: str,
+    *,
+    journals: Iterable[Path] = (),
+    sinks: Iterable[Path] | None = None,
+    outages: Path | None = None,
+    settle: timedelta = SETTLE,
+    clock_moved: bool = False,
+) -> list[Violation]:
+    """Read all evidence and judge it. Without ``sinks`` (None) nothing is said about what arrived.
+
+    ``clock_moved`` says that a test moved the log's time: then nothing of the log is compared with anybody else's time,
+    and no lateness is judged unless ``outages`` name what the log's time skipped.
+    """
+    timing = Timing(() if outages is None else read_outages(outages), clock_moved=clock_moved, settle=settle)
+    lines = tuple(line for path in journals for line in read_journal(path))
+    arrivals = None if sinks is None else tuple(found for path in sinks for found in read_arrivals(path))
+    return judge(Evidence(await read_log(dsn), timing, lines, arrivals))
