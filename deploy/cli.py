@@ -15,9 +15,10 @@ from rich.console import Console
 from deploy import policy_cli
 from deploy.client import Client, RefusedError
 from deploy.database import ROOT
-from deploy.demo import play
+from deploy.demo import StoryError, play
 from deploy.local.installation import NotReadyError, installation, port_is_free
 from deploy.local.postgres import PostgresError
+from deploy.policy_files import PolicyError
 from deploy.timeline import timeline_text
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ async def _up(port: int, state: Path, *, as_json: bool) -> None:
             _console.print(f"  {running.first_administrator}")
         _console.print("Stop it with Ctrl-C.")
         if as_json:
-            _print_json({"url": running.url, "first_administrator": running.first_administrator, "broker": None})
+            _print_json({"url": running.url, "first_administrator": running.first_administrator, "broker": "none"})
         await stopped.wait()
         _say("stopping")
 
@@ -121,7 +122,7 @@ def _run(work: Coroutine[Any, Any, None]) -> None:
     """Run a command; what went wrong becomes a sentence and exit code 1."""
     try:
         asyncio.run(work)
-    except (RefusedError, NotReadyError, PostgresError) as error:
+    except (RefusedError, NotReadyError, PostgresError, PolicyError, StoryError) as error:
         _fail(str(error))
     except KeyboardInterrupt:
         raise typer.Exit(130) from None

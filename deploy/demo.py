@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import asyncpg
+import httpx2
 
 from deploy.client import Client
 from deploy.database import ROOT
@@ -31,6 +32,15 @@ POLICY = ROOT / "policies" / "stepping-stones.toml"
 
 STORY_WITHIN = 110.0
 """Seconds after which the demo gives up its story and fails: at the usual speed it takes less than one minute."""
+
+SETTLED_WITHIN = 10.0
+"""Seconds for the last all-clear to be handed over; usually less than one."""
+
+_LOOK_EVERY = 0.3
+
+
+class StoryError(RuntimeError):
+    """The demo's story did not end as it should; the message says where to look."""
 
 
 async def play(
@@ -69,8 +79,13 @@ async def play(
         stack.push_async_callback(story.close)
         policy = await story.prepare(POLICY)
         say(f"{policy.title} is adopted: every wait of the policy is divided by {speed:g}, nothing else is changed")
-        async with asyncio.timeout(STORY_WITHIN * max(1.0, 60 / speed)):
-            await story.play()
+        try:
+            async with asyncio.timeout(STORY_WITHIN * max(1.0, 60 / speed)):
+                await story.play()
+        except (TimeoutError, httpx2.HTTPError) as error:
+            raise StoryError(
+                f"The story did not come to its end ({type(error).__name__}). Why stands in {state / 'logs'}."
+            ) from None
         report = await _report(running, story, console)
         if stay:
             console.print(f"\nHave a look at {running.url}. Stop it with Ctrl-C.")
@@ -83,10 +98,12 @@ async def _report(running: Installation, story: Story, console: Console) -> dict
     escalations = []
     async with Client(running.url, running.first_administrator) as client:
         for visit_id in story.visits:
-            found = await client.get(f"/audit/visits/{visit_id}/timeline")
+            found = await _settled(client, visit_id)
             console.print()
             console.print(timeline_text(found, width=min(console.width, 160)), markup=False)
-            escalations += [{**one, "visit_id": visit_id} for one in found["summary"]["escalations"]]
+            escalations += [
+                {"id": one.pop("escalation_id"), "visit_id": visit_id, **one} for one in found["summary"]["escalations"]
+            ]
     console.print()
     for one in escalations:
         since = datetime.fromisoformat(one["due_at"] or one["opened_at"])
@@ -99,7 +116,18 @@ async def _report(running: Installation, story: Story, console: Console) -> dict
     finally:
         await connection.close()
     visits = [{"id": visit_id, "outcome": outcome} for visit_id, outcome in story.visits.items()]
-    return {"broker": None, "visits": visits, "escalations": escalations, "positions": positions}
+    return {"broker": "none", "visits": visits, "escalations": escalations, "positions": positions}
+
+
+async def _settled(client: Client, visit_id: str) -> dict[str, Any]:
+    """Return the timeline of an ended visit as soon as nothing that was expected in it is open."""
+    loop = asyncio.get_running_loop()
+    until = loop.time() + SETTLED_WITHIN
+    while True:
+        found: dict[str, Any] = await client.get(f"/audit/visits/{visit_id}/timeline")
+        if loop.time() > until or not any(line["outcome"] == "open" for line in found["lines"]):
+            return found
+        await asyncio.sleep(_LOOK_EVERY)
 
 
 def _clear(state: Path) -> None:

@@ -22,11 +22,14 @@ class TimelineError(RuntimeError):
     """There is no timeline to show; the message says why and what to do."""
 
 
-def fetch_timeline(base_url: str, token: str, visit_id: str) -> dict[str, Any]:
+def fetch_timeline(
+    base_url: str, token: str, visit_id: str, *, transport: httpx2.BaseTransport | None = None
+) -> dict[str, Any]:
     """Return the timeline of a visit from the front at ``base_url``. That it was read is recorded. Raises TimelineError."""
     address = f"{base_url.rstrip('/')}/audit/visits/{quote(visit_id, safe='')}/timeline"
     try:
-        response = httpx2.get(address, headers={"Authorization": f"Bearer {token}"}, timeout=_PATIENCE)
+        with httpx2.Client(transport=transport, timeout=_PATIENCE) as client:
+            response = client.get(address, headers={"Authorization": f"Bearer {token}"})
         answer: dict[str, Any] = response.json()
     except httpx2.HTTPError as error:
         message = f"audit cannot be reached at {base_url} ({type(error).__name__}): is Lonewatch running?"

@@ -117,7 +117,8 @@ class Application:
             for line in told.lines
             for name, sealed in line.sealed.items()
         }
-        return shown(told, subject, await self._names({*people_in(told), *_worker_of(told)}), opened)
+        concerned = {worker_id for worker_id in (told.summary.worker_id, subject.get("worker_id")) if worker_id}
+        return shown(told, subject, await self._names({*people_in(told), *concerned}), opened)
 
     async def _names(self, worker_ids: Iterable[str]) -> dict[str, str]:
         """Return the names of these people; whoever is not registered has none."""
@@ -129,7 +130,3 @@ class Application:
             for event in loaded[stream_id].events
             if isinstance(event, WorkerRegistered)
         }
-
-
-def _worker_of(told: Timeline) -> tuple[str, ...]:
-    return (told.summary.worker_id,) if told.summary.worker_id else ()

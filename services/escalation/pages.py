@@ -98,6 +98,8 @@ async def _for_recipient(
     running: Running = request.app.state.running
     try:
         found = await of_link(running.pool, code)
+        if found is None and await running.feed.caught_up():  # a link may be faster than the table of links
+            found = await of_link(running.pool, code)
         if found is None:
             return _PAGES.show("unknown.html", HTTPStatus.NOT_FOUND)
         escalation_id, worker_id = found

@@ -122,6 +122,10 @@ class Feed:
         self._failed: dict[tuple[str, str, int], float] = {}
         self._seen = -1
 
+    async def caught_up(self) -> bool:
+        """Wait up to a second until every consumer has looked at all that the log holds now."""
+        return await self.reached(await self._pool.fetchval(HEAD))
+
     async def oldest(self) -> timedelta | None:
         """Return the age of the oldest record that some reaction has not applied, or None."""
         recorded_at = await self._pool.fetchval(OLDEST, [reaction.consumer for reaction in self._reactions])

@@ -43,7 +43,7 @@ _SENTENCES = {
     "malformed": "The request cannot be stored.",
     "no_such_path": "There is nothing at this address; see openapi.json for what there is.",
     "not_possible": "This cannot be done at this address; see openapi.json for what can.",
-    "failed": "Something failed here that was not expected; the service's own lines say where. Send it again with the same Idempotency-Key.",
+    "failed": "Something failed here; the lines of the service say where. Send it again with the same Idempotency-Key.",
 }
 
 

@@ -8,9 +8,9 @@ import time
 
 import asyncpg
 
-from shared.runtime.log import compose
+from shared.runtime.log import Append, compose
 from shared.runtime.sequencer import APPEND, _arguments
-from tests.store.appending import BY, RELEASE, T0, Append, Writer, to
+from tests.store.appending import BY, RELEASE, T0, Writer, to
 from tests.store.writer import process
 from tests.support.services import Database
 from tests.support.waiting import until

@@ -117,14 +117,17 @@ async def record(
     site_id: str | None = None,
 ) -> None:
     """Append events to the end of a stream by the role of the service that owns it, as its own process would."""
+    version = await installation.admin.fetchval("SELECT count(*) FROM log.event WHERE stream_id = $1", stream_id)
+    await record_all(installation, service, Write(stream_id, version, events, visit_id=visit_id, site_id=site_id))
+
+
+async def record_all(installation: Installation, service: str, *writes: Write) -> None:
+    """Append one command by a service's role."""
     pool = await open_pool(installation.database.dsn(service))
     sequencer = Sequencer(pool, "test")
     task = asyncio.create_task(sequencer.run())
     try:
-        version = await pool.fetchval("SELECT count(*) FROM log.event WHERE stream_id = $1", stream_id)
-        write = Write(stream_id, version, events, visit_id=visit_id, site_id=site_id)
-        by = By(f"test:{service}", new_id())
-        await sequencer.append(Append([write], by, await installation.clock.now()))
+        await sequencer.append(Append(writes, By(f"test:{service}", new_id()), await installation.clock.now()))
     finally:
         task.cancel()
         with suppress(asyncio.CancelledError):
@@ -135,22 +138,24 @@ async def record(
 async def make_site(installation: Installation, names: Mapping[str, str] = NAMES) -> None:
     """Make ``north``: its policy, its people with their names, tokens and grants."""
     adopted = PolicyAdopted(policy_id=POLICY, policy_version=1, sha256="0" * 64, policy=policy())
-    await record(installation, "checkin", stream_of("policy", POLICY), adopted)
     site = SiteRegistered(site_id=SITE, name="North", policy_id=POLICY)
-    await record(installation, "checkin", stream_of("site", SITE), site, site_id=SITE)
+    writes = [Write(stream_of("policy", POLICY), 0, [adopted]), Write(stream_of("site", SITE), 0, [site], site_id=SITE)]
     keys = await open_pool(installation.database.keys_dsn("checkin"))
     try:
         keyring = Keyring(keys, read_wrapping_key(installation.wrapping_key_file))
         for worker_id, name in names.items():
             sealed = await keyring.seal(worker_id, name)
             registered = WorkerRegistered(worker_id=worker_id, site_id=SITE, name=sealed)
-            await record(installation, "checkin", stream_of("worker", worker_id), registered, site_id=SITE)
+            writes.append(Write(stream_of("worker", worker_id), 0, [registered], site_id=SITE))
             await Authority(keys, keys).remember(token_of(worker_id), f"{worker_id}-1", worker_id)
     finally:
         await keys.close()
-    for worker_id, (site_id, role) in ROLES.items():
-        given = GrantGiven(site_id=site_id, worker_id=worker_id, role=role)
-        await record(installation, "checkin", stream_of("grant", site_id), given, site_id=site_id)
+    for at in (SITE, OPERATOR_SITE):
+        given = [
+            GrantGiven(site_id=at, worker_id=who, role=role) for who, (where, role) in ROLES.items() if where == at
+        ]
+        writes.append(Write(stream_of("grant", at), 0, given, site_id=at))
+    await record_all(installation, "checkin", *writes)
 
 
 async def withdraw(installation: Installation, worker_id: str) -> None:

@@ -142,6 +142,8 @@ class Installation:
     admin: asyncpg.Connection[asyncpg.Record]
     running: dict[str, Running] = field(default_factory=dict)
     parts: dict[str, Parts] = field(default_factory=dict)
+    apps: dict[str, Any] = field(default_factory=dict)
+    """The web applications of the services that run; ``app.state.application`` is the service's own."""
     token: str | None = None
     """The first administrator's, as soon as somebody needs it."""
 
@@ -184,11 +186,12 @@ class Installation:
     async def _running(self, name: str, **settings: Any) -> AsyncIterator[Any]:
         build = import_module(f"services.{name}.app").build
         async with running(name, self.settings(name, **settings), build) as (service, parts):
-            self.running[name], self.parts[name] = service, parts
+            app = parts.web(service)
+            self.running[name], self.parts[name], self.apps[name] = service, parts, app
             try:
-                yield parts.web(service)
+                yield app
             finally:
-                del self.running[name], self.parts[name]
+                del self.running[name], self.parts[name], self.apps[name]
 
     async def quiet(self) -> None:
         """Wait until nothing is due and everything is applied, as far as the services that run are concerned."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -100,14 +100,16 @@ def _about(event: Asked, history: Sequence[Event]) -> dict[str, Any]:
         for found in history
         if isinstance(found, EscalationOpened | EscalationJoined) and found.escalation_id == event.escalation_id
     ]
+    if not episode:
+        raise LookupError(event.escalation_id)
     worker_id = next(found.worker_id for found in episode if isinstance(found, EscalationOpened))
     match event:
         case StepStarted(ladder_no=ladder_no, step=step):
             kind: dict[str, Any] = {"kind": "step", "ladder_no": ladder_no, "step": step}
-            cause = _cause(found for found in episode if found.ladder_no == ladder_no)
+            cause = _cause([found for found in episode if found.ladder_no == ladder_no] or episode)
         case EscalationExhausted(ladder_no=ladder_no):
             kind = {"kind": "exhausted", "ladder_no": ladder_no, "step": None}
-            cause = _cause(found for found in episode if found.ladder_no == ladder_no)
+            cause = _cause([found for found in episode if found.ladder_no == ladder_no] or episode)
         case EscalationJoined(ladder_no=ladder_no):
             kind = {"kind": "joined", "ladder_no": ladder_no, "step": None}
             cause = event
@@ -120,7 +122,7 @@ def _about(event: Asked, history: Sequence[Event]) -> dict[str, Any]:
     return {**kind, "worker_id": worker_id, "trigger": cause.trigger, "due_at": cause.due_at}
 
 
-def _cause(triggers: Iterable[EscalationOpened | EscalationJoined]) -> EscalationOpened | EscalationJoined:
+def _cause(triggers: Sequence[EscalationOpened | EscalationJoined]) -> EscalationOpened | EscalationJoined:
     """Return the gravest of some triggers, the first of equals."""
     return max(triggers, key=lambda found: GRAVITY[found.trigger])
 

@@ -1,0 +1,88 @@
+"""A call for help is taken: in every state of a visit, without one, and whatever is wrong with the request."""
+
+from tests.support.services import bearer
+from tests.support.world import ANNA, BEN, CARA, GRACE, INTERVAL, World
+
+
+async def in_state(world: World, state: str) -> str:
+    """Return a visit of Anna's in a state."""
+    if state in {"started", "ended", "missed"}:
+        visit_id = await world.started()
+        if state == "ended":
+            await world.done(ANNA, "POST", f"/visits/{visit_id}/end")
+        if state == "missed":
+            await world.installation.clock.forward(INTERVAL + 2 * GRACE)
+            await world.installation.quiet()
+        return visit_id
+    visit_id = await (world.approved() if state == "approved" else world.planned())
+    if state == "refused":
+        await world.done(BEN, "POST", f"/visits/{visit_id}/refusal", {"reason": "not_alone"})
+    if state == "cancelled":
+        await world.done(ANNA, "POST", f"/visits/{visit_id}/cancellation", {"reason": "child_ill"})
+    return visit_id
+
+
+async def test_help_is_taken_in_every_state_of_a_visit(world: World) -> None:
+    for state in ["planned", "approved", "refused", "cancelled", "started", "ended", "missed"]:
+        await takes_help(world, await in_state(world, state))
+
+
+async def takes_help(world: World, visit_id: str) -> None:
+    before = (await world.visit(visit_id))["status"]
+    await world.done(ANNA, "POST", f"/visits/{visit_id}/help", {"note": "canary: he has a knife"})
+    visit = await world.visit(visit_id)
+    assert (visit["status"], visit["calls_for_help"]) == (before, 1)
+    assert (await world.installation.types(visit_id=visit_id))[-1] == "visit.help_requested.v1"
+
+
+async def test_help_without_a_visit_is_taken_on_the_worker_s_own_stream(world: World) -> None:
+    assert (await world.done(ANNA, "POST", f"/workers/{ANNA}/help"))["worker_id"] == ANNA
+    assert (await world.installation.types(f"worker-{ANNA}"))[-1] == "worker.help_requested.v1"
+
+
+async def test_help_on_a_visit_that_nobody_knows_is_the_caller_s_own(world: World) -> None:
+    for visit_id in ["0123456789abcdef0123456789abcdef", "%20not%20an%20id%20"]:
+        await world.done(ANNA, "POST", f"/visits/{visit_id}/help", {"note": "canary"})
+        [*_, recorded] = await world.installation.history(f"worker-{ANNA}")
+        assert recorded.envelope.type == "worker.help_requested.v1"
+        assert recorded.envelope.visit_id is None
+
+
+MALFORMED = (
+    b"",
+    b"{not json",
+    b"[1]",
+    b'{"note": 7, "occurred_at": "yesterday", "battery": 3}',
+    b'{"note": "\\ud800"}',
+)
+
+
+async def test_a_malformed_call_for_help_is_taken_all_the_same(world: World) -> None:
+    for content in MALFORMED:
+        visit_id = await world.started()
+        path = f"/checkin/visits/{visit_id}/help"
+        response = await world.checkin.post(path, content=content, headers=bearer(world.tokens[ANNA]))
+        assert response.status_code == 200
+        assert (await world.visit(visit_id))["calls_for_help"] == 1
+
+
+async def test_a_note_that_is_too_long_is_cut_and_the_call_is_taken(world: World) -> None:
+    visit_id = await world.started()
+    await world.done(ANNA, "POST", f"/visits/{visit_id}/help", {"note": "x" * 100_000})
+    assert (await world.visit(visit_id))["calls_for_help"] == 1
+
+
+async def test_somebody_of_the_site_may_ask_for_help_for_the_worker_and_a_stranger_may_not(world: World) -> None:
+    visit_id = await world.started()
+    await world.done(BEN, "POST", f"/visits/{visit_id}/help")
+    await world.done(BEN, "POST", f"/workers/{ANNA}/help")
+    assert await world.refused(CARA, "POST", f"/visits/{visit_id}/help") == (403, "forbidden")
+    assert await world.refused(CARA, "POST", f"/workers/{ANNA}/help") == (403, "forbidden")
+    assert await world.refused(BEN, "POST", "/workers/nobody/help") == (404, "worker_unknown")
+
+
+async def test_two_calls_for_help_are_two_unless_they_are_one_request(world: World) -> None:
+    visit_id = await world.started()
+    for key in ("a", "a", "b"):
+        await world.done(ANNA, "POST", f"/visits/{visit_id}/help", {}, headers={"Idempotency-Key": key})
+    assert (await world.visit(visit_id))["calls_for_help"] == 2

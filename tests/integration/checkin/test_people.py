@@ -1,0 +1,128 @@
+"""Who may set up what: people, tokens, roles, sites; and the first administrator."""
+
+import asyncio
+import stat
+from pathlib import Path
+
+from services.checkin.app import make_first_administrator
+from tests.support.services import Installation, bearer
+from tests.support.world import ANNA, BEN, SITE, World
+
+KEY = {"Idempotency-Key": "token-1"}
+
+
+async def test_a_token_is_shown_once_and_a_repeat_says_so(world: World) -> None:
+    first = await world.done(None, "POST", f"/workers/{ANNA}/tokens", headers=KEY)
+    again = await world.done(None, "POST", f"/workers/{ANNA}/tokens", headers=KEY)
+    assert (again["token_id"], again["token"]) == (first["token_id"], None)
+    assert "issue another" in again["notice"]
+    world.tokens[ANNA] = first["token"]
+    assert (await world.done(ANNA, "GET", f"/workers/{ANNA}"))["worker_id"] == ANNA
+
+
+async def test_only_an_administrator_of_the_place_sets_it_up(world: World) -> None:
+    for method, path, body in (
+        ("POST", "/workers", {"site_id": SITE, "name": "x"}),
+        ("POST", f"/workers/{ANNA}/tokens", None),
+        ("POST", f"/sites/{SITE}/grants", {"worker_id": BEN, "role": "administrator"}),
+        ("POST", f"/sites/{SITE}/grants/withdrawals", {"worker_id": ANNA, "role": "worker"}),
+        ("POST", "/sites", {"name": "x", "policy_id": "policy1"}),
+        ("PUT", f"/workers/{ANNA}/contact-points", {"contact_points": []}),
+    ):
+        assert await world.refused(BEN, method, path, body) == (403, "forbidden")
+
+
+async def test_an_administrator_of_a_site_rules_there_and_nowhere_else(world: World) -> None:
+    await world.person("dora", "administrator")
+    await world.done("dora", "POST", "/workers", {"worker_id": "eve", "site_id": SITE, "name": "Eve"})
+    await world.done("dora", "POST", f"/sites/{SITE}/grants", {"worker_id": "eve", "role": "worker"})
+    elsewhere = {"worker_id": "dora", "role": "administrator"}
+    for site_id in ("site2", "operator"):
+        assert await world.refused("dora", "POST", f"/sites/{site_id}/grants", elsewhere) == (403, "forbidden")
+    await world.done(None, "POST", "/sites/operator/grants", {"worker_id": "eve", "role": "administrator"})
+    assert await world.refused("dora", "POST", "/workers/eve/tokens") == (403, "forbidden"), "no way up"
+    assert (await world.done(None, "POST", "/workers/eve/tokens"))["token"]
+
+
+async def test_a_role_that_is_withdrawn_no_longer_counts(world: World) -> None:
+    visit_id = await world.planned()
+    await world.done(None, "POST", f"/sites/{SITE}/grants/withdrawals", {"worker_id": BEN, "role": "supervisor"})
+    assert await world.refused(BEN, "POST", f"/visits/{visit_id}/approval") == (403, "forbidden")
+
+
+async def test_the_last_administrator_of_the_operator_stays(world: World) -> None:
+    [grant] = (await world.done(None, "GET", "/sites/operator"))["grants"]
+    path = "/sites/operator/grants/withdrawals"
+    assert await world.refused(None, "POST", path, grant) == (409, "last_administrator")
+
+
+async def test_what_is_not_known_cannot_be_built_on(world: World) -> None:
+    for path, body, code in (
+        ("/sites", {"name": "x", "policy_id": "nowhere"}, "policy_unknown"),
+        ("/workers", {"site_id": "nowhere", "name": "x"}, "site_unknown"),
+        ("/sites/nowhere/grants", {"worker_id": ANNA, "role": "worker"}, "site_unknown"),
+        (f"/sites/{SITE}/grants", {"worker_id": "nobody", "role": "worker"}, "worker_unknown"),
+    ):
+        assert await world.refused(None, "POST", path, body) == (404, code)
+    for path in ("/sites/nowhere", "/policies/nowhere", "/workers/nobody"):
+        assert (await world.refused(None, "GET", path))[0] == 404
+    operator = {"site_id": "operator", "name": "x", "policy_id": "policy1"}
+    assert await world.refused(None, "POST", "/sites", operator) == (409, "site_exists")
+
+
+async def test_a_site_shows_its_policy_and_who_holds_which_role(world: World) -> None:
+    site = await world.done(ANNA, "GET", f"/sites/{SITE}")
+    assert site["policy"]["policy_version"] == 1
+    assert site["grants"] == [{"worker_id": ANNA, "role": "worker"}, {"worker_id": BEN, "role": "supervisor"}]
+
+
+async def test_the_same_policy_again_is_no_new_version(world: World) -> None:
+    adopted = await world.done(None, "GET", "/policies/policy1")
+    assert (await world.done(None, "POST", "/policies", adopted["policy"]))["policy_version"] == 1
+
+
+async def test_a_person_says_how_they_are_reached_and_no_secret_is_shown(world: World) -> None:
+    point = {"channel": "webhook", "address": "https://pager.example/x", "secret": "hush"}
+    await world.done(ANNA, "PUT", f"/workers/{ANNA}/contact-points", {"contact_points": [point]})
+    response = await world.send(ANNA, "GET", f"/workers/{ANNA}")
+    [shown] = response.json()["contact_points"]
+    assert (shown["address"], shown["signed"]) == (point["address"], True)
+    assert "hush" not in response.text
+
+
+async def test_two_who_install_at_once_make_one_administrator(installation: Installation) -> None:
+    await installation.administrator()  # so that there is a service to ask
+    async with installation.service("checkin") as client:
+        install = installation.apps["checkin"].state.application.install
+        assert await install() is None
+        await installation.admin.execute("SET session_replication_role = replica; TRUNCATE log.event, log.command")
+        tokens = [token for token in await asyncio.gather(*(install() for _ in range(4))) if token]
+        assert len(tokens) == 1
+        site = await client.get("/checkin/sites/operator", headers=bearer(tokens[0]))
+        assert [grant["role"] for grant in site.json()["grants"]] == ["administrator"]
+
+
+async def test_the_first_administrator_s_token_stands_in_a_file_for_its_owner_alone(
+    installation: Installation, tmp_path: Path
+) -> None:
+    file = tmp_path / "administrator"
+    settings = installation.settings("checkin")
+    await asyncio.gather(make_first_administrator(settings, file), make_first_administrator(settings, file))
+    token = file.read_text().strip()
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    await make_first_administrator(settings, tmp_path / "another")
+    assert sorted(
+        path.name for path in tmp_path.iterdir() if "administrator" in path.name or path.name == "another"
+    ) == ["administrator"]
+    async with installation.service("checkin", token) as client:
+        assert (await client.get("/checkin/sites/operator")).status_code == 200
+
+
+async def test_a_token_that_was_written_before_a_crash_is_the_one_that_counts(
+    installation: Installation, tmp_path: Path
+) -> None:
+    file = tmp_path / "administrator"
+    file.write_text("lw_left-by-a-crash\n")
+    await make_first_administrator(installation.settings("checkin"), file)
+    async with installation.service("checkin", "lw_left-by-a-crash") as client:
+        assert (await client.get("/checkin/sites/operator")).status_code == 200
