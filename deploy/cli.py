@@ -19,7 +19,7 @@ from deploy.demo import StoryError, play
 from deploy.local.installation import NotReadyError, installation, port_is_free
 from deploy.local.postgres import PostgresError
 from deploy.policy_files import PolicyError
-from deploy.timeline import timeline_text
+from services.audit.domain import timeline_text
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -29,6 +29,9 @@ app.add_typer(policy_cli.app, name="policy")
 
 STATE = Path(os.environ.get("LONEWATCH_STATE", ROOT / "var"))
 """Where installations of this machine keep what they must not lose."""
+
+PASSED_ON = ("LONEWATCH_SMTP_", "LONEWATCH_MAIL_")
+"""Beginnings of the settings that ``up`` hands to its services: how mail leaves this machine."""
 
 _console = Console(highlight=False, soft_wrap=True)
 _errors = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -77,7 +80,8 @@ def timeline(
 
 async def _up(port: int, state: Path, *, as_json: bool) -> None:
     stopped = _until_stopped()
-    async with installation(state, port=port, say=_say) as running:
+    passed_on = {name: value for name, value in os.environ.items() if name.startswith(PASSED_ON)}
+    async with installation(state, port=port, settings=passed_on, say=_say) as running:
         _console.print(f"Lonewatch runs at {running.url}, following the log (no Kafka in this release).")
         for service in ("checkin", "escalation", "notifier", "audit"):
             _console.print(f"  {running.url}/{service}/openapi.json")

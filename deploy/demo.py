@@ -20,7 +20,7 @@ from deploy.local.installation import Installation, free_port, installation, por
 from deploy.local.postgres import stop as stop_postgres
 from deploy.sinks import MailSink, WebhookSink
 from deploy.story import Arrival, Story
-from deploy.timeline import timeline_text
+from services.audit.domain import timeline_text
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -58,7 +58,7 @@ async def play(
     def arrived(arrival: Arrival) -> None:
         arrivals.append(arrival)
         console.print(
-            f"[dim]{arrival.at:%H:%M:%S}[/dim]  [bold]{arrival.channel}[/bold] to {arrival.to}: {arrival.text.splitlines()[0]}"
+            f"[dim]{arrival.arrived_at:%H:%M:%S}[/dim]  [bold]{arrival.channel}[/bold] to {arrival.to}: {arrival.text.splitlines()[0]}"
         )
 
     async with AsyncExitStack() as stack:

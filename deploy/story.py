@@ -37,7 +37,7 @@ _LOOK_EVERY = 0.1
 class Arrival:
     """A message that reached somebody's mailbox or webhook."""
 
-    at: datetime
+    arrived_at: datetime
     channel: str
     to: str
     text: str

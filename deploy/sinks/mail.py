@@ -32,7 +32,8 @@ class MailSink(Sink):
 
         return await asyncio.get_running_loop().create_server(speak, self.host, self.port)
 
-    async def _let_go(self) -> None:
+    async def hang_up(self) -> None:
+        """Let go whoever still waits for an answer."""
         for one in self._speaking:
             if one.transport is not None:
                 one.transport.close()

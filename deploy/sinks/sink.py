@@ -49,12 +49,13 @@ class Sink:
         """Stop listening, and let go whoever still waits."""
         if self._server is not None:
             self._server.close()
-        await self._let_go()
+        await self.hang_up()
 
     async def _listen(self) -> asyncio.Server:
         raise NotImplementedError
 
-    async def _let_go(self) -> None:
+    async def hang_up(self) -> None:
+        """Let go whoever still waits for an answer."""
         raise NotImplementedError
 
     def take(self, arrival: dict[str, Any]) -> Behaviour:

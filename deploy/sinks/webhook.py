@@ -27,7 +27,8 @@ class WebhookSink(Sink):
     async def _listen(self) -> asyncio.Server:
         return await asyncio.start_server(self._connected, self.host, self.port)
 
-    async def _let_go(self) -> None:
+    async def hang_up(self) -> None:
+        """Let go whoever still waits for an answer."""
         serving = tuple(self._serving)
         for task in serving:
             task.cancel()

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC
 from http import HTTPStatus
 from pathlib import Path
-from typing import Annotated, Literal, cast
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Form, Request, Response
 from fastapi.responses import RedirectResponse
@@ -112,12 +112,8 @@ async def _for_recipient(
 
 async def _act(request: Request, code: str, escalation_id: str, identity: Identity, pressed: Pressed) -> None:
     application: Application = request.app.state.application
-    content = pressed.model_dump_json().encode()
-    outside = Outside(
-        source=f"page:{code_sha256(code).hex()}",
-        id=f"{pressed.press}.{pressed.action}",
-        digest=await request_digest(cast("Running", request.app.state.running), "/escalation/e", content),
-    )
+    digest = await request_digest(request.app.state.running, "/escalation/e", pressed.model_dump_json().encode())
+    outside = Outside(f"page:{code_sha256(code).hex()}", f"{pressed.press}.{pressed.action}", digest)
     by = Caller(identity, outside, pressed.press)
     match pressed.action:
         case "acknowledge":

@@ -8,10 +8,11 @@ from shared.contracts.base import Event, Id
 
 
 class TimelineDisclosed(Event):
-    """Somebody read the timeline of a visit. Stream ``disclosure-<visit>``."""
+    """Somebody read a timeline. Stream ``disclosure-…`` of the visit, or of the worker for what had no visit."""
 
     type: ClassVar[str] = "disclosure.timeline_disclosed.v1"
-    visit_id: Id
+    subject_id: Id
+    """The visit, or the worker."""
     to: Id
     through: int
     """The last position that was shown."""

@@ -47,7 +47,7 @@ def reached_nobody(notification_id: str) -> Event:
 
 def disclosed(visit_id: str) -> Event:
     """Return a small event of audit, for streams of a disclosure."""
-    return TimelineDisclosed(visit_id=visit_id, to="w1", through=1)
+    return TimelineDisclosed(subject_id=visit_id, to="w1", through=1)
 
 
 def to(stream_id: str, version: int = 0, events: int = 1, *deadlines: Deadline, visit_id: str | None = None) -> Write:

@@ -58,6 +58,10 @@ async def process(installation: Installation, name: str, directory: Path, **more
         await running.wait()
 
 
+def _silent(lines: Path) -> str:
+    return f"the service does not answer; it said:\n{lines.read_text('utf-8')}"
+
+
 async def _answers(client: httpx2.AsyncClient, running: asyncio.subprocess.Process, lines: Path) -> None:
     until = time.monotonic() + _UP_WITHIN
     while True:
@@ -65,6 +69,5 @@ async def _answers(client: httpx2.AsyncClient, running: asyncio.subprocess.Proce
             if (await client.get("/healthz")).is_success:
                 return
         if running.returncode is not None or time.monotonic() > until:
-            message = f"the service does not answer; it said:\n{lines.read_text('utf-8')}"
-            raise AssertionError(message)
+            raise AssertionError(_silent(lines))
         await asyncio.sleep(0.05)

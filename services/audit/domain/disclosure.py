@@ -40,7 +40,7 @@ def decide(command: RecordDisclosure, disclosures: Disclosures) -> list[Event]:
     """Return what follows; nothing where the same person was shown the same before."""
     if (command.to, command.through) in disclosures.shown:
         return []
-    return [TimelineDisclosed(visit_id=command.subject_id, to=command.to, through=command.through)]
+    return [TimelineDisclosed(subject_id=command.subject_id, to=command.to, through=command.through)]
 
 
 def evolve(disclosures: Disclosures, event: Event) -> Disclosures:

@@ -18,6 +18,7 @@ from shared.contracts.grants import fold_grants
 from shared.contracts.policy import Ladder, Trigger
 from shared.contracts.visits import PolicyAdopted, SiteRegistered, WorkerRegistered
 from shared.runtime.log import LOAD
+from shared.runtime.postgres import LOST
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -81,11 +82,14 @@ async def rules_for(pool: Pool, triggered: Triggered) -> Rules:
 
 
 async def name_of(pool: Pool, keyring: Keyring, worker_id: str) -> str:
-    """Return the name of a person; the id where nobody registered one."""
+    """Return the name of a person; the id where nobody registered one, or where the keys cannot be reached."""
     stream_id = stream_of("worker", worker_id)
     events = (await _readable(pool, [stream_id]))[stream_id]
     names = [event.name for event in events if isinstance(event, WorkerRegistered)]
-    return await keyring.open_or(names[-1], "(erased)") if names else worker_id
+    try:
+        return await keyring.open_or(names[-1], "(erased)") if names else worker_id
+    except LOST:
+        return worker_id  # without a name somebody can still take it
 
 
 async def _policy_of_site(pool: Pool, site_id: str) -> str | None:

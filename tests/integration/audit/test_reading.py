@@ -88,7 +88,7 @@ async def test_a_reading_is_recorded_with_its_extent_as_an_event_of_the_visit(wo
     await happened(world)
     told = (await world.get(TIMELINE)).json()
     (disclosed,) = await world.installation.history(f"disclosure-{VISIT}")
-    assert disclosed.event == TimelineDisclosed(visit_id=VISIT, to=LIZ, through=told["summary"]["through"])
+    assert disclosed.event == TimelineDisclosed(subject_id=VISIT, to=LIZ, through=told["summary"]["through"])
     assert told["summary"]["through"] == max(line["position"] or 0 for line in told["lines"]) < disclosed.position
     assert (disclosed.envelope.visit_id, disclosed.envelope.site_id) == (VISIT, SITE)
     assert disclosed.envelope.actor == LIZ

@@ -5,8 +5,13 @@ from hashlib import sha256
 
 from starlette.routing import Route
 
+from services.checkin import pages
+from services.checkin.api import directory, people, visits
 from shared.contracts.roles import PERMISSIONS, PUBLIC
 from tests.support.world import World
+
+PARTS = (directory, people, visits)
+"""The modules whose routes make the interface."""
 
 
 async def test_the_start_page_needs_no_token_and_no_script_and_allows_only_its_own_style(world: World) -> None:
@@ -22,9 +27,12 @@ async def test_the_start_page_needs_no_token_and_no_script_and_allows_only_its_o
 
 async def test_every_route_is_an_operation_of_the_table_or_public(world: World) -> None:
     schema = (await world.checkin.get("/checkin/openapi.json")).json()
-    assert "/checkin/visits/{visit_id}/check-ins" in schema["paths"]
-    routes = [route for route in world.installation.apps["checkin"].routes if isinstance(route, Route)]
-    assert {route.name for route in routes} <= PERMISSIONS.keys() | PUBLIC
+    described = {(path, method.upper()) for path, item in schema["paths"].items() for method in item}
+    routes = [route for part in PARTS for route in part.router.routes if isinstance(route, Route)]
+    health = {("/checkin/healthz", "GET"), ("/checkin/readyz", "GET")}
+    assert {(f"/checkin{route.path}", *(route.methods or ())) for route in routes} == described - health
+    assert {route.name for route in routes} <= PERMISSIONS.keys() - PUBLIC
+    assert {route.name for route in pages.router.routes if isinstance(route, Route)} <= PUBLIC
 
 
 async def test_the_service_says_that_it_is_ready(world: World) -> None:

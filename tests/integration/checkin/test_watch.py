@@ -1,6 +1,7 @@
 """The clock of checkin: reminders, a miss exactly once after the deadline, the race with a check-in, and the resumption."""
 
 import asyncio
+from collections.abc import Awaitable
 from datetime import timedelta
 
 from shared.contracts.base import Event
@@ -141,7 +142,7 @@ async def test_a_check_in_that_races_the_deadline_wins_or_loses_as_a_whole(world
     due = {row["stream_id"].removeprefix("visit-"): Due(**row) for row in rows}
     on_due = world.installation.apps["checkin"].state.application.on_due
     await world.installation.clock.forward(INTERVAL + GRACE + timedelta(seconds=30))
-    racing = []
+    racing: list[Awaitable[object]] = []
     for number, visit_id in enumerate(visits):  # in pairs, now the one first and now the other
         pair = [world.done(ANNA, "POST", f"/visits/{visit_id}/check-ins"), on_due(due[visit_id])]
         racing += pair if number % 2 else reversed(pair)

@@ -7,6 +7,7 @@ from hashlib import sha256
 import asyncpg
 import pytest
 
+from deploy.database import KEYS_DATABASE
 from shared.contracts.escalations import EscalationResolved, EscalationStoodDown
 from tests.integration.escalation.conftest import STREAM, World, asked
 from tests.support.history import (
@@ -160,9 +161,31 @@ async def test_a_code_is_read_as_people_copy_it_and_stored_only_as_its_hash(miss
     assert [row["code_sha256"] for row in stored] == [sha256(code.encode()).digest()]
 
 
+async def test_without_the_keys_people_can_still_act_and_without_the_log_the_page_says_so(missed: World) -> None:
+    await missed.press(SAM, "acknowledge")
+    address = await missed.page(SUE)
+    await cut_off_keys(missed.installation)
+    shown = await missed.client.get(address)
+    assert (shown.status_code, "sam has taken it" in shown.text) == (200, True)
+    assert (await missed.press(SUE, "resolve", **SAFE)).status_code == 303
+    await missed.installation.running["escalation"].pool.close()
+    for answered in (await missed.client.get(address), await missed.press(SUE, "resolve", **SAFE)):
+        assert answered.status_code == 503
+        assert "pressing twice does no harm" in answered.text
+
+
+async def cut_off_keys(installation: Installation) -> None:
+    """Let the server refuse every service the keys database, whoever is connected to it now included."""
+    name = KEYS_DATABASE + installation.database.suffix
+    await installation.admin.execute(f"ALTER DATABASE {name} CONNECTION LIMIT 0")
+    await installation.admin.execute(
+        "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = $1", name
+    )
+
+
 async def test_a_name_is_text_and_an_erased_one_says_so(installation: Installation) -> None:
     await make_site(installation, {**NAMES, WALT: "<script>alert('&')</script>"})
-    async with installation.service("escalation", token="") as client:
+    async with installation.service("escalation", token="nobody") as client:
         world = World(installation, client)
         await missed_visit(installation)
         await installation.quiet()
@@ -170,7 +193,7 @@ async def test_a_name_is_text_and_an_erased_one_says_so(installation: Installati
         assert "&lt;script&gt;" in page.text
         assert "<script" not in page.text
     await erase(installation, WALT)
-    async with installation.service("escalation", token="") as client:
+    async with installation.service("escalation", token="nobody") as client:
         page = await client.get(await World(installation, client).page(SUE))
         assert "Check-in missed: (erased)" in page.text
 

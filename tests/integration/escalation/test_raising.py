@@ -64,7 +64,7 @@ async def test_two_replicas_open_one_escalation_for_each_missed_check_in(install
     await make_site(installation)
     visits = [f"visit{number}" for number in range(8)]
     async with (
-        installation.service("escalation", token=""),
+        installation.service("escalation", token="nobody"),
         running("escalation", installation.settings("escalation", replica="2"), build),
     ):
         for visit_id in visits:
@@ -80,7 +80,7 @@ async def test_two_replicas_open_one_escalation_for_each_missed_check_in(install
 async def test_what_was_missed_while_no_replica_ran_opens_when_one_starts(installation: Installation) -> None:
     await make_site(installation)
     await missed_visit(installation)
-    async with installation.service("escalation", token=""):
+    async with installation.service("escalation", token="nobody"):
         await installation.quiet()
     assert await installation.types(STREAM) == ["escalation.opened.v1", "escalation.step_started.v1"]
 
@@ -170,7 +170,7 @@ async def test_a_grant_that_cannot_be_read_leaves_the_others_to_be_told(world: W
 
 
 async def test_help_of_a_worker_whose_site_has_no_policy_tells_everyone_at_once(installation: Installation) -> None:
-    async with installation.service("escalation", token=""):
+    async with installation.service("escalation", token="nobody"):
         await help_without_visit(installation)
         await installation.quiet()
     assert await installation.types(f"escalation-{WALT}") == ["escalation.opened.v1", "escalation.exhausted.v1"]

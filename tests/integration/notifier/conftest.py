@@ -17,7 +17,6 @@ from shared.contracts.escalations import (
     EscalationAcknowledged,
     EscalationOpened,
     EscalationResolved,
-    EscalationStoodDown,
     StepStarted,
 )
 from shared.contracts.policy import Trigger
@@ -101,6 +100,23 @@ class World:
         await until(so_far)
         return await self.kinds(notification_id)
 
+    async def accepted_twice(self, notification_id: str) -> None:
+        """Wait until two messages of a notification were accepted."""
+
+        async def twice() -> bool:
+            return (await self.kinds(notification_id)).count("attempt_accepted") == 2
+
+        await until(twice)
+
+    async def hang_up(self) -> None:
+        """Let both sinks end the calls that they have not answered, while somebody is there to record it."""
+        await self.mail.hang_up()
+        await self.webhook.hang_up()
+        await until(self._nothing_in_flight)
+
+    async def _nothing_in_flight(self) -> bool:
+        return not await self.installation.admin.fetchval("SELECT count(*) FROM log.deadline WHERE kind = 'attempt'")
+
     async def erase(self, worker_id: str) -> None:
         """Destroy somebody's key, as an erasure does."""
         keys = await asyncpg.connect(self.installation.database.keys_admin, ssl=False)
@@ -170,11 +186,6 @@ def resolved(*told: str) -> EscalationResolved:
         note=None,
         asks=asks(*told, first=9),
     )
-
-
-def stood_down() -> EscalationStoodDown:
-    """Return that it was a false alarm, of which nobody needs to be told."""
-    return EscalationStoodDown(escalation_id=EPISODE, visit_id=VISIT, by=SUE, reason="mistake", note=None, asks=())
 
 
 @pytest_asyncio.fixture

@@ -21,16 +21,19 @@ from tests.integration.notifier.conftest import (
     RETRY,
     SECRET,
     VISIT,
-    Way,
     World,
     acknowledged,
     asks,
     opened,
     resolved,
-    stood_down,
 )
 from tests.support.history import LIZ, MINUTE, SAM, SITE, SUE, WALT, record
 from tests.support.sinks import arrivals
+
+SECOND = f"{EPISODE}.2"
+ACCEPTED = ("attempt_started", "attempt_accepted")
+FAILED = ("attempt_started", "attempt_failed")
+UNKNOWN = ("attempt_started", "attempt_unknown")
 
 pytestmark = pytest.mark.usefixtures("notifier")
 
@@ -46,7 +49,7 @@ async def test_everyone_of_a_step_is_told_once_on_each_contact_point(world: Worl
     await world.can_be_reached(SUE, "mail", "webhook")
     await world.can_be_reached(SAM, "mail")
     await world.escalates(*await opened(world, SUE, SAM))
-    await world.outcome("queued", "attempt_started", "attempt_accepted", notification_id=f"{EPISODE}.2")
+    await world.outcome("queued", *ACCEPTED, notification_id=SECOND)
     await world.installation.quiet()
     mails, (called,) = await arrivals(world.mail, 2), await arrivals(world.webhook, 1)
     assert sorted(mail["to"] for mail in mails) == ["sam@home.example", "sue@home.example"]
@@ -145,53 +148,22 @@ async def test_a_worker_is_reminded_as_long_as_the_check_in_is_awaited(world: Wo
         visit_id=VISIT, worker_id=WALT, reminder_id="visit1.r2", occasion="before", due_at=due_at - 30 * MINUTE
     )
     await record(world.installation, "checkin", f"visit-{VISIT}", started, awaited, met, visit_id=VISIT, site_id=SITE)
-    await world.outcome("queued", "attempt_started", "attempt_accepted", notification_id="visit1.r1")
+    await world.outcome("queued", *ACCEPTED, notification_id="visit1.r1")
     await world.outcome("queued", "withdrawn", notification_id="visit1.r2")
     (mail,) = world.mail.arrivals
     assert mail["to"] == "walt@home.example"
     assert f"due at {due_at:%H:%M} UTC" in mail["subject"]
 
 
-@pytest.mark.parametrize("way", ["mail", "webhook"])
-async def test_what_is_refused_for_now_goes_again_under_the_same_id(world: World, way: Way) -> None:
-    await world.can_be_reached(SUE, way)
-    sink = world.mail if way == "mail" else world.webhook
-    sink.behaviour = "refuse_for_now"
-    await world.escalates(*await opened(world, SUE))
-    (*_, failed) = await world.outcome("queued", "attempt_started", "attempt_failed")
-    assert isinstance(failed.event, AttemptFailed)
-    assert failed.event.retry_at is not None
-    sink.behaviour = "accept"
-    await world.installation.clock.forward(RETRY)
-    await world.outcome("queued", "attempt_started", "attempt_failed", "attempt_started", "attempt_accepted")
-    first, second = sink.arrivals
-    if way == "mail":
-        assert first["message_id"] == second["message_id"]
-    else:
-        assert first["headers"]["webhook-id"] == second["headers"]["webhook-id"]
-        assert first["raw"] == second["raw"]
-
-
 async def test_what_is_refused_for_now_is_withdrawn_once_somebody_has_acknowledged(world: World) -> None:
     await world.can_be_reached(SUE, "mail")
     world.mail.behaviour = "refuse_for_now"
     await world.escalates(*await opened(world, SUE))
-    await world.outcome("queued", "attempt_started", "attempt_failed")
+    await world.outcome("queued", *FAILED)
     await world.escalates(await acknowledged(world))
     await world.installation.clock.forward(RETRY)
-    await world.outcome("queued", "attempt_started", "attempt_failed", "withdrawn")
+    await world.outcome("queued", *FAILED, "withdrawn")
     assert len(world.mail.arrivals) == 1
-
-
-async def test_what_is_refused_for_now_is_withdrawn_once_the_escalation_was_stood_down(world: World) -> None:
-    await world.can_be_reached(SUE, "mail")
-    world.mail.behaviour = "refuse_for_now"
-    await world.escalates(*await opened(world, SUE))
-    await world.outcome("queued", "attempt_started", "attempt_failed")
-    await world.escalates(stood_down())
-    await world.installation.clock.forward(RETRY)
-    (*_, withdrawn) = await world.outcome("queued", "attempt_started", "attempt_failed", "withdrawn")
-    assert withdrawn.event == NotificationWithdrawn(notification_id=FIRST, reason="escalation_ended")
 
 
 async def test_nobody_was_reached_when_every_message_failed_for_good(world: World) -> None:
@@ -216,33 +188,72 @@ async def test_one_way_that_fails_for_good_is_no_matter_where_another_reaches_th
     assert "not_reached" not in kinds
 
 
-@pytest.mark.parametrize("way", ["mail", "webhook"])
-async def test_a_call_that_nobody_answers_is_unknown_when_its_time_has_passed_and_goes_again(
-    world: World, way: Way
-) -> None:
-    await world.can_be_reached(SUE, way)
-    sink = world.mail if way == "mail" else world.webhook
-    sink.behaviour = "hang"
-    await world.escalates(*await opened(world, SUE))
-    await arrivals(sink, 1)
-    sink.behaviour = "accept"
-    await world.installation.clock.forward(ATTEMPT_LASTS)
-    (*_, unknown) = await world.outcome("queued", "attempt_started", "attempt_unknown")
-    assert isinstance(unknown.event, AttemptUnknown)
-    assert unknown.event.reason == "no_outcome"
-    await world.installation.clock.forward(RETRY)
-    await world.outcome("queued", "attempt_started", "attempt_unknown", "attempt_started", "attempt_accepted")
-    first, second = sink.arrivals
-    assert first["body"] == second["body"]
-
-
 async def test_a_connection_that_is_cut_leaves_it_unknown(world: World) -> None:
     await world.can_be_reached(SUE, "webhook")
     world.webhook.behaviour = "cut"
     await world.escalates(*await opened(world, SUE))
-    (*_, unknown) = await world.outcome("queued", "attempt_started", "attempt_unknown")
+    (*_, unknown) = await world.outcome("queued", *UNKNOWN)
     assert isinstance(unknown.event, AttemptUnknown)
     assert unknown.event.reason == "http_connection_lost"
+
+
+async def test_a_contact_point_that_was_taken_away_is_not_called_again(world: World) -> None:
+    await world.can_be_reached(SUE, "mail")
+    world.mail.behaviour = "refuse_for_now"
+    await world.escalates(*await opened(world, SUE))
+    await world.outcome("queued", *FAILED)
+    await world.can_be_reached(SUE, "webhook")
+    await world.installation.clock.forward(RETRY)
+    kinds = await world.ended("not_reached")
+    assert kinds[-3:] == [*FAILED, "not_reached"]
+    assert len(world.mail.arrivals) == 1
+
+
+async def test_an_event_that_asks_nobody_is_passed_by(world: World, notifier: httpx2.AsyncClient) -> None:
+    await world.escalates(*await opened(world))
+    await world.installation.quiet()
+    assert not [name for name in await world.installation.types(visit_id=VISIT) if name.startswith("notification")]
+    assert (await notifier.get("/readyz")).json()["ready"] is True
+
+
+async def test_what_is_refused_for_now_goes_again_under_the_same_id(world: World) -> None:
+    await world.can_be_reached(SUE, "mail")
+    await world.can_be_reached(SAM, "webhook")
+    world.mail.behaviour = world.webhook.behaviour = "refuse_for_now"
+    await world.escalates(*await opened(world, SUE, SAM))
+    for notification_id in (FIRST, SECOND):
+        failed = await world.outcome("queued", *FAILED, notification_id=notification_id)
+        assert isinstance(failed[-1].event, AttemptFailed)
+        assert failed[-1].event.retry_at is not None
+    world.mail.behaviour = world.webhook.behaviour = "accept"
+    await world.installation.clock.forward(RETRY)
+    for notification_id in (FIRST, SECOND):
+        await world.outcome("queued", *FAILED, *ACCEPTED, notification_id=notification_id)
+    first, second = world.mail.arrivals
+    assert (first["message_id"], first["body"]) == (second["message_id"], second["body"])
+    first, second = world.webhook.arrivals
+    assert first["headers"]["webhook-id"] == second["headers"]["webhook-id"]
+    assert first["raw"] == second["raw"]
+
+
+async def test_a_call_that_nobody_answers_is_unknown_when_its_time_has_passed_and_goes_again(world: World) -> None:
+    await world.can_be_reached(SUE, "mail")
+    await world.can_be_reached(SAM, "webhook")
+    world.mail.behaviour = world.webhook.behaviour = "hang"
+    await world.escalates(*await opened(world, SUE, SAM))
+    await arrivals(world.mail, 1)
+    await arrivals(world.webhook, 1)
+    world.mail.behaviour = world.webhook.behaviour = "accept"
+    await world.installation.clock.forward(ATTEMPT_LASTS)
+    for notification_id in (FIRST, SECOND):
+        (*_, unknown) = await world.outcome("queued", *UNKNOWN, notification_id=notification_id)
+        assert isinstance(unknown.event, AttemptUnknown)
+        assert unknown.event.reason == "no_outcome"
+    await world.installation.clock.forward(RETRY)
+    for notification_id in (FIRST, SECOND):
+        await world.outcome("queued", *UNKNOWN, *ACCEPTED, notification_id=notification_id)
+    assert (len(world.mail.arrivals), len(world.webhook.arrivals)) == (2, 2)
+    await world.hang_up()
 
 
 async def test_providers_that_do_not_answer_hold_up_nobody_else(world: World) -> None:
@@ -253,60 +264,30 @@ async def test_providers_that_do_not_answer_hold_up_nobody_else(world: World) ->
     await world.escalates(*await opened(world, *people))
     await arrivals(world.webhook, len(people))
     await arrivals(world.mail, len(people))
-    await world.installation.quiet()
     assert len({mail["to"] for mail in world.mail.arrivals}) == len(people) == len(world.mail.arrivals)
+    await world.hang_up()
 
 
-async def test_somebody_without_a_contact_point_is_not_reached_and_the_log_says_so(world: World) -> None:
-    await world.can_be_reached(SAM, "mail")
-    await world.escalates(*await opened(world, SUE, SAM))
-    _, not_reached = await world.outcome("queued", "not_reached")
-    assert not_reached.event == NotReached(notification_id=FIRST, recipient_id=SUE, reason="no_contact_point")
-    await arrivals(world.mail, 1)
-
-
-async def test_somebody_whose_record_cannot_be_read_costs_nobody_else_the_message(world: World) -> None:
+async def test_whoever_cannot_be_reached_is_in_the_log_and_costs_nobody_else_the_message(world: World) -> None:
     await world.can_be_reached(SAM, "mail")
     await record(world.installation, "checkin", f"worker-{SUE}", NewerContactPoints(), site_id=SITE)
-    await world.escalates(*await opened(world, SUE, SAM, LIZ))
-    _, not_reached = await world.outcome("queued", "not_reached")
-    assert not_reached.event == NotReached(notification_id=FIRST, recipient_id=SUE, reason="contact_points_unreadable")
+    await world.escalates(*await opened(world, SUE, LIZ, SAM))
+    _, unreadable = await world.outcome("queued", "not_reached")
+    _, without = await world.outcome("queued", "not_reached", notification_id=SECOND)
+    assert unreadable.event == NotReached(notification_id=FIRST, recipient_id=SUE, reason="contact_points_unreadable")
+    assert without.event == NotReached(notification_id=SECOND, recipient_id=LIZ, reason="no_contact_point")
     (mail,) = await arrivals(world.mail, 1)
     assert mail["to"] == "sam@home.example"
-    await world.outcome("queued", "not_reached", notification_id=f"{EPISODE}.3")
 
 
-async def test_a_worker_who_was_erased_is_told_of_without_a_name(world: World) -> None:
-    await world.can_be_reached(SUE, "mail")
-    await world.erase(WALT)
-    await world.escalates(*await opened(world, SUE))
-    (mail,) = await arrivals(world.mail, 1)
-    assert mail["subject"] == "Lonewatch: (erased) missed a check-in"
-
-
-async def test_somebody_who_was_erased_is_not_reached(world: World) -> None:
-    await world.can_be_reached(SUE, "mail")
-    await world.erase(SUE)
-    await world.escalates(*await opened(world, SUE))
-    (*_, failed, _) = await world.outcome("queued", "attempt_started", "attempt_failed", "not_reached")
+async def test_what_was_erased_is_neither_said_nor_called(world: World) -> None:
+    for person in (SUE, SAM):
+        await world.can_be_reached(person, "mail")
+    for person in (SUE, WALT):
+        await world.erase(person)
+    await world.escalates(*await opened(world, SUE, SAM))
+    (*_, failed, _) = await world.outcome("queued", *FAILED, "not_reached")
     assert isinstance(failed.event, AttemptFailed)
     assert (failed.event.reason, failed.event.retry_at) == ("contact_point_erased", None)
-
-
-async def test_a_contact_point_that_was_taken_away_is_not_called_again(world: World) -> None:
-    await world.can_be_reached(SUE, "mail")
-    world.mail.behaviour = "refuse_for_now"
-    await world.escalates(*await opened(world, SUE))
-    await world.outcome("queued", "attempt_started", "attempt_failed")
-    await world.can_be_reached(SUE, "webhook")
-    await world.installation.clock.forward(RETRY)
-    kinds = await world.ended("not_reached")
-    assert kinds[-3:] == ["attempt_started", "attempt_failed", "not_reached"]
-    assert len(world.mail.arrivals) == 1
-
-
-async def test_an_event_that_asks_nobody_is_passed_by(world: World, notifier: httpx2.AsyncClient) -> None:
-    await world.escalates(*await opened(world))
-    await world.installation.quiet()
-    assert not [name for name in await world.installation.types(visit_id=VISIT) if name.startswith("notification")]
-    assert (await notifier.get("/readyz")).json()["ready"] is True
+    (mail,) = await arrivals(world.mail, 1)
+    assert (mail["to"], mail["subject"]) == ("sam@home.example", "Lonewatch: (erased) missed a check-in")

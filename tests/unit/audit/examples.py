@@ -309,6 +309,6 @@ EVERY_EVENT: tuple[Event, ...] = (
         escalation_id=ESCALATION,
         reply="acknowledge",
     ),
-    audits.TimelineDisclosed(visit_id=VISIT, to=HEIDI, through=12),
+    audits.TimelineDisclosed(subject_id=VISIT, to=HEIDI, through=12),
 )
 """One of each type on the wire."""

@@ -11,7 +11,7 @@ from shared.contracts.audits import TimelineDisclosed
 from tests.support.given import given
 from tests.unit.audit.examples import HEIDI, SUE, T0, VISIT
 
-SHOWN = TimelineDisclosed(visit_id=VISIT, to=SUE, through=7)
+SHOWN = TimelineDisclosed(subject_id=VISIT, to=SUE, through=7)
 
 
 def test_a_first_reading_is_recorded() -> None:
@@ -24,13 +24,13 @@ def test_the_same_person_reading_the_same_again_is_not_recorded_again() -> None:
 
 def test_reading_further_is_recorded() -> None:
     assert given(DISCLOSURE, SHOWN).when(RecordDisclosure(VISIT, SUE, 9, T0)) == [
-        TimelineDisclosed(visit_id=VISIT, to=SUE, through=9)
+        TimelineDisclosed(subject_id=VISIT, to=SUE, through=9)
     ]
 
 
 def test_somebody_else_reading_the_same_is_recorded() -> None:
     assert given(DISCLOSURE, SHOWN).when(RecordDisclosure(VISIT, HEIDI, 7, T0)) == [
-        TimelineDisclosed(visit_id=VISIT, to=HEIDI, through=7)
+        TimelineDisclosed(subject_id=VISIT, to=HEIDI, through=7)
     ]
 
 

@@ -248,6 +248,19 @@ def test_an_acknowledgement_that_ran_out_is_missed_and_its_ladder_goes_on() -> N
     assert outcomes(visit, "step") == ["withdrawn", "met", "open"]
 
 
+def test_whoever_takes_a_graver_ladder_replaces_the_acknowledgement_before() -> None:
+    at = OPENED + MINUTE
+    visit = told(
+        *missed(),
+        happened(at, acknowledged(SUE, at + 15 * MINUTE, 1), by=SUE),
+        happened(at + MINUTE, acknowledged(HEIDI, at + 16 * MINUTE, 2), by=HEIDI),
+        now=at + MINUTE,
+    )
+    first, second = expected(visit, "resolution")
+    assert (first.actor, first.outcome, second.actor, second.outcome) == (SUE, "withdrawn", HEIDI, "open")
+    assert visit.summary.escalations[0].acknowledged_by == SUE
+
+
 def test_an_exhausted_ladder_is_expected_to_tell_everyone_again_until_somebody_takes_it() -> None:
     first, second = OPENED + 20 * MINUTE, OPENED + 25 * MINUTE
     visit = told(
@@ -327,7 +340,7 @@ def test_what_is_known_grows_with_the_history_and_no_end_is_told_before_it_came(
 
 
 def test_who_read_it_is_a_line_and_does_not_move_through() -> None:
-    visit = told(*begun(), happened(LATER, TimelineDisclosed(visit_id=VISIT, to=HEIDI, through=3), by=HEIDI))
+    visit = told(*begun(), happened(LATER, TimelineDisclosed(subject_id=VISIT, to=HEIDI, through=3), by=HEIDI))
     assert visit.lines[-1].sentence == "{heidi} read this timeline through position 3."
     assert visit.summary.through == 3
 

@@ -1,0 +1,5 @@
+"""A whole Lonewatch for the tests of this directory that ask for one."""
+
+from tests.support.live_fixtures import live, world
+
+__all__ = ["live", "world"]
