@@ -78,6 +78,27 @@ def timeline(
     _run(_timeline(visit_id, url, token, as_json=as_json))
 
 
+@app.command()
+def call(
+    method: Annotated[str, typer.Argument(help="GET, POST, PUT or DELETE.")],
+    path: Annotated[str, typer.Argument(help="What to call, as /checkin/visits.")],
+    body: Annotated[str, typer.Argument(help="JSON to send.")] = "{}",
+    url: Annotated[str, typer.Option(envvar="LONEWATCH_URL", help="Address of Lonewatch.")] = "http://127.0.0.1:8080",
+    token: Annotated[str | None, typer.Option(envvar="LONEWATCH_TOKEN", help="Your bearer token.")] = None,
+) -> None:
+    """Send one request, as any other program would, and print what is answered."""
+    try:
+        content = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        _fail(f"The body is not JSON ({error}). Put it in single quotes, with double quotes inside.")
+    _run(_call(method.upper(), path, content, url, token))
+
+
+async def _call(method: str, path: str, content: Any, url: str, token: str | None) -> None:
+    async with Client(url, token) as client:
+        _print_json(await client.ask(method, path, content))
+
+
 async def _up(port: int, state: Path, *, as_json: bool) -> None:
     stopped = _until_stopped()
     passed_on = {name: value for name, value in os.environ.items() if name.startswith(PASSED_ON)}

@@ -39,6 +39,11 @@ class Client:
         """Return what a path answers. Raises RefusedError."""
         return (await self._ask("GET", path, params=query)).json()
 
+    async def ask(self, method: str, path: str, body: Any) -> Any:
+        """Send any request; a body only where the method takes one. Raises RefusedError."""
+        more = {} if method == "GET" else {"json": body}
+        return (await self._ask(method, path, **more)).json()
+
     async def post(self, path: str, body: Mapping[str, Any] | None = None, *, key: str | None = None) -> Any:
         """Send a command and return its answer; ``key`` makes it safe to send again. Raises RefusedError."""
         headers = {"Idempotency-Key": key} if key else {}

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Header, Query, Request
 from fastapi.responses import JSONResponse
-from pydantic import AwareDatetime, BaseModel, ConfigDict
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from services.notifier.application import Application, ForgedReply, Reply
 from services.notifier.readmodel import list_notifications
@@ -37,7 +37,7 @@ class ReplyRequest(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     type: Literal["reply"]
-    timestamp: AwareDatetime | None = None
+    sent_at: AwareDatetime | None = Field(default=None, alias="timestamp")
     data: ReplyData
 
 

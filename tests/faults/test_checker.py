@@ -495,6 +495,22 @@ async def test_a_journal_notes_what_was_answered_and_what_was_not(tmp_path: Path
     assert {(one.source, one.visit_id, one.operation) for one in noted} == {("http:w1", "v1", "check_in")}
 
 
+def test_the_sinks_own_files_are_understood(tmp_path: Path) -> None:
+    mail = {"at": iso(1), "channel": "mail", "message_id": "<v1.1.m@x.test>", "behaviour": "accept"}
+    webhook = {"at": iso(1), "channel": "webhook", "headers": {"webhook-id": "v1.2.m"}, "behaviour": "hang"}
+    unsigned = webhook | {"headers": {}}
+    found = read_arrivals(lines_of(tmp_path / "sink", [mail, webhook, unsigned]))
+    assert [(one.message_id, one.outcome) for one in found] == [
+        ("v1.1.m", "accepted"),
+        ("v1.2.m", "hang"),
+        ("", "hang"),
+    ]
+
+
+async def test_a_call_after_the_log_was_read_is_not_judged_yet(connection: Connection, tmp_path: Path) -> None:
+    assert await verdict(connection, tmp_path, arrivals=[*ARRIVALS, arrival("v9.m", 180.1)]) == []
+
+
 def test_a_file_that_is_not_as_agreed_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "sink"
     path.write_text("\nnot JSON\n", encoding="utf-8")

@@ -45,11 +45,12 @@ REBUILD = "TRUNCATE sample.seen; UPDATE sample.applied SET position = 0"
 
 
 @pytest.fixture
-async def followed(checkin: Writer, admin: asyncpg.Connection[asyncpg.Record]) -> Writer:
+async def followed(checkin: Writer, admin: asyncpg.Connection[asyncpg.Record]) -> AsyncIterator[Writer]:
     """Checkin, whose topic has a follower from the beginning on."""
     await admin.execute(MAKE_READ_MODEL)
     await admin.execute(START_REACTION)
-    return checkin
+    yield checkin
+    await admin.execute("DROP SCHEMA sample CASCADE")
 
 
 @pytest.fixture

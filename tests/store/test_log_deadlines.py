@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from datetime import datetime, timedelta
 
 import asyncpg
@@ -28,6 +28,15 @@ STAND_STILL = """
 CREATE OR REPLACE FUNCTION log.now() RETURNS timestamptz LANGUAGE sql VOLATILE PARALLEL SAFE
 AS 'SELECT timestamptz ''2026-03-02T09:00:00Z'''
 """
+
+
+@pytest.fixture
+async def standing_still(admin: asyncpg.Connection[asyncpg.Record]) -> AsyncIterator[datetime]:
+    """The instant at which the log's time stands still."""
+    clock = await admin.fetchval("SELECT pg_get_functiondef('log.now()'::regprocedure)")
+    await admin.execute(STAND_STILL)
+    yield T0
+    await admin.execute(clock)
 
 
 async def deadlines(admin: asyncpg.Connection[asyncpg.Record]) -> list[Deadline]:
@@ -80,12 +89,10 @@ async def test_a_refused_command_leaves_the_deadlines_as_they_are(
     assert await deadlines(admin) == [FIRST]
 
 
-async def test_a_deadline_is_due_strictly_after_its_instant(
-    checkin: Writer, admin: asyncpg.Connection[asyncpg.Record]
-) -> None:
-    await admin.execute(STAND_STILL)
-    just_before = Deadline("check_in", "v1", T0 - timedelta(microseconds=1))
-    await checkin.append(to("visit-v1", 0, 1, just_before), to("visit-v2", 0, 1, OTHER_STREAM))
+async def test_a_deadline_is_due_strictly_after_its_instant(checkin: Writer, standing_still: datetime) -> None:
+    just_before = Deadline("check_in", "v1", standing_still - timedelta(microseconds=1))
+    now = Deadline("check_in", "v1", standing_still)
+    await checkin.append(to("visit-v1", 0, 1, just_before), to("visit-v2", 0, 1, now))
     assert await claim(checkin) == [("visit-v1", "check_in", just_before.due_at)]
 
 

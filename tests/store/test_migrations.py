@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import asyncpg
@@ -11,13 +12,20 @@ import pytest
 from deploy.database import SERVICES, prepare
 from shared.runtime.schema import ChangedMigrationError, migrate
 from tests.store.appending import Writer, appends, to
-from tests.support.services import PASSWORD, Database
+from tests.support.services import PASSWORD, Database, cloned
 
 APPLIED = "SELECT name FROM lonewatch.migration WHERE name LIKE 'test/%' ORDER BY applied_at"
 MIGRATIONS = {
     "test/0001_first.sql": "CREATE TABLE first (n int)",
     "test/0002_second.sql": "ALTER TABLE first ADD m int",
 }
+
+
+@pytest.fixture
+async def database(template: str) -> AsyncIterator[Database]:
+    """A pair of databases of the test's own: what is migrated stays."""
+    async with cloned(template, "_migrated") as pair:
+        yield pair
 
 
 @pytest.fixture

@@ -129,7 +129,7 @@ class Live:
             sinks=[self._arrivals()],
             outages=outages if outages.exists() else None,
         )
-        assert violations == []
+        assert not violations, "\n".join(f"{one.invariant}  {one.where}: {one.sentence}" for one in violations)
 
     async def close(self) -> None:
         """Hang up."""

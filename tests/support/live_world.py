@@ -45,13 +45,13 @@ class LiveWorld:
         self.policy = rules.model_copy(update={"policy_id": f"policy-{self.site_id}"})
         await self.live.admin.post("/checkin/policies", self.policy.model_dump(mode="json"))
 
-    async def prepare(self, *, reachable: bool = True) -> None:
-        """Make the site, its people and an assessment. Where nobody is ``reachable``, ladders run and tell nobody."""
+    async def prepare(self) -> None:
+        """Make the site, its people and an assessment."""
         await self.adopt(self.policy)
         site = {"site_id": self.site_id, "name": self.site_id, "policy_id": self.policy.policy_id}
         await self.live.admin.post("/checkin/sites", site)
         for name, role in ROLES.items():
-            await self._join(name, role, reachable=reachable)
+            await self._join(name, role)
         assessment = {
             "site_id": self.site_id,
             "outcome": "acceptable",
@@ -59,6 +59,11 @@ class LiveWorld:
             "assessed_by": [self.id_of(HANA)],
         }
         self.assessment_id = (await self.live.admin.post("/checkin/assessments", assessment))["assessment_id"]
+
+    async def unreachable(self) -> None:
+        """Take away every way to reach the people of the site: ladders run and tell nobody."""
+        for name in ROLES:
+            await self.live.admin.put(f"/checkin/workers/{self.id_of(name)}/contact-points", {"contact_points": []})
 
     async def close(self) -> None:
         """Hang up."""
@@ -183,7 +188,7 @@ class LiveWorld:
             message = f"{what}: {error}"
             raise AssertionError(message) from None
 
-    async def _join(self, name: str, role: str, *, reachable: bool) -> None:
+    async def _join(self, name: str, role: str) -> None:
         admin, worker_id = self.live.admin, self.id_of(name)
         await admin.post(
             "/checkin/workers", {"worker_id": worker_id, "site_id": self.site_id, "name": f"{name.title()} Byrne"}
@@ -192,8 +197,7 @@ class LiveWorld:
         if role != "worker":
             webhook = f"{self.live.webhook.url}/{worker_id}"
             points.append({"channel": "webhook", "address": webhook, "secret": WEBHOOK_SECRET})
-        if reachable:
-            await admin.put(f"/checkin/workers/{worker_id}/contact-points", {"contact_points": points})
+        await admin.put(f"/checkin/workers/{worker_id}/contact-points", {"contact_points": points})
         await admin.post(f"/checkin/sites/{self.site_id}/grants", {"worker_id": worker_id, "role": role})
         token = (await admin.post(f"/checkin/workers/{worker_id}/tokens"))["token"]
         client = httpx2.AsyncClient(

@@ -18,7 +18,7 @@ class Triggering:
     """A trigger of the episode: the first opened it, the others joined."""
 
     trigger: Trigger
-    at: datetime
+    triggered_at: datetime
     due_at: datetime | None
     ladder_no: int | None
     """The ladder that it started; None where one that ran was enough."""
@@ -44,7 +44,7 @@ class Taken:
 
     by: str
     via: str
-    at: datetime
+    taken_at: datetime
     runs_out_at: datetime
     ran_out_at: datetime | None = None
 
@@ -54,7 +54,7 @@ class Ended:
     """How it ended."""
 
     by: str
-    at: datetime
+    ended_at: datetime
     how: str
     """How the worker was confirmed safe, or why it was a false alarm."""
     confirmed_by: str | None

@@ -68,5 +68,6 @@ async def check(
     """
     timing = Timing(() if outages is None else read_outages(outages), clock_moved=clock_moved, settle=settle)
     lines = tuple(line for path in journals for line in read_journal(path))
+    log = await read_log(dsn)  # after what was answered, before what arrived: so neither can be ahead of its cause
     arrivals = None if sinks is None else tuple(found for path in sinks for found in read_arrivals(path))
-    return judge(Evidence(await read_log(dsn), timing, lines, arrivals))
+    return judge(Evidence(log, timing, lines, arrivals))

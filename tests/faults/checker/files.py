@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from tests.faults.checker.evidence import Arrival, Line
 from tests.faults.checker.history import instant
+
+OUTCOMES = {"accept": "accepted"}
+"""What a sink's behaviour makes of a call; every other behaviour is an outcome of its own, and none is acceptance."""
 
 
 def _lines(path: Path) -> Iterator[Any]:
@@ -40,16 +43,22 @@ def read_journal(path: Path) -> tuple[Line, ...]:
 
 
 def read_arrivals(path: Path) -> tuple[Arrival, ...]:
-    """Read a sink's file. A mail's ``<message@host>`` (RFC 5322, 3.6.4) is the message id before the at sign."""
+    """Read a sink's file, as the sinks write it themselves, or with ``outcome`` in the place of their ``behaviour``."""
     return tuple(
         Arrival(
             at=instant(found["at"]),
             channel=found["channel"],
-            message_id=(found["message_id"] or "").strip("<> ").partition("@")[0],
-            outcome=found["outcome"],
+            message_id=_message_id(found),
+            outcome=found["outcome"] if "outcome" in found else OUTCOMES.get(found["behaviour"], found["behaviour"]),
         )
         for found in _lines(path)
     )
+
+
+def _message_id(found: Mapping[str, Any]) -> str:
+    """Return which message it was; a mail's ``<message@host>`` (RFC 5322, 3.6.4) names it before the at sign."""
+    given = found["message_id"] if "message_id" in found else found["headers"].get("webhook-id", "")
+    return str(given).strip("<> ").partition("@")[0]
 
 
 def read_outages(path: Path) -> tuple[tuple[datetime, datetime], ...]:

@@ -35,11 +35,12 @@ async def read_log(dsn: str) -> Log:
 
 
 async def read(connection: Connection) -> Log:
-    """Read everything; in one snapshot where the caller's transaction is one."""
+    """Read everything; in one snapshot where the caller's transaction is one. Its time is that of the first look."""
+    now = await connection.fetchval(NOW)
     rows = tuple(Row(dict(found), parsed(found["record"])) for found in await connection.fetch(EVENTS))
     events = [event for row in rows if (event := event_of(row)) is not None]
     return Log(
-        now=await connection.fetchval(NOW),
+        now=now,
         heads=tuple(Head(*found) for found in await connection.fetch(HEADS)),
         rows=rows,
         events=tuple(sorted(events, key=lambda event: event.position)),

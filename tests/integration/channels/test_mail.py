@@ -10,6 +10,7 @@ from email import message_from_bytes, policy
 from email.message import EmailMessage
 from email.utils import parsedate_to_datetime
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from aiosmtpd.smtp import Envelope
@@ -161,6 +162,13 @@ async def test_tls_that_the_server_offers_is_taken_even_where_nobody_signed_its_
     assert mailbox.encrypted == [True]
 
 
+async def test_tls_that_the_server_offers_is_left_alone_where_it_is_not_wanted(tmp_path: Path) -> None:
+    server, _ = self_signed(tmp_path)
+    async with mail_server(mailbox := Mailbox(), starttls=server) as port:
+        await replace(mail_to(port), tls="none").send(MAIL)
+    assert mailbox.encrypted == [False]
+
+
 async def test_a_certificate_is_checked_where_tls_is_demanded(tmp_path: Path) -> None:
     server, trusting = self_signed(tmp_path)
     async with mail_server(mailbox := Mailbox(), starttls=server) as port:
@@ -196,9 +204,12 @@ async def test_a_login_is_made_before_the_mail(tmp_path: Path) -> None:
     assert len(mailbox.took) == 1
 
 
-def test_a_password_is_never_set_up_to_go_to_a_server_that_is_not_checked() -> None:
+@pytest.mark.parametrize("tls", ["none", "opportunistic"])
+def test_a_password_is_never_set_up_to_go_to_a_server_that_is_not_checked(
+    tls: Literal["none", "opportunistic"],
+) -> None:
     with pytest.raises(ValueError, match="set tls to starttls or implicit"):
-        Mail(host=HOST, port=25, sender="watch@lone.example", username="watch", password="right")
+        Mail(host=HOST, port=25, sender="watch@lone.example", username="watch", password="right", tls=tls)
 
 
 def test_a_sender_is_one_address() -> None:

@@ -72,9 +72,9 @@ async def test_acknowledging_and_resolving_are_answered_with_their_position(miss
     ended = await missed.post(LIZ, f"{ONE}/resolution", confirmed_by=SAM, how="met_in_person", note="By the gate")
     assert ended.status_code == 200
     shown = (await missed.get(SUE, ONE)).json()
-    assert shown["ended"] | {"at": None} == {
+    assert shown["ended"] | {"ended_at": None} == {
         "by": LIZ,
-        "at": None,
+        "ended_at": None,
         "how": "met_in_person",
         "confirmed_by": SAM,
         "note": "By the gate",

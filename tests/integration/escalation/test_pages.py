@@ -132,6 +132,18 @@ async def test_an_old_link_does_not_touch_the_next_episode(missed: World) -> Non
     assert "Nobody has taken it yet" in new.text
 
 
+async def test_after_something_graver_came_anybody_may_take_it_though_somebody_has_it(missed: World) -> None:
+    await missed.press(SUE, "acknowledge")
+    assert "I have taken it</button>" not in (await missed.client.get(await missed.page(SAM))).text
+    await help_at_visit(missed.installation)
+    await missed.installation.quiet()
+    page = (await missed.client.get(await missed.page(SAM))).text
+    assert "Something graver came" in page
+    assert "I have taken it</button>" in page
+    assert (await missed.press(SAM, "acknowledge")).status_code == 303
+    assert "Sam Super has taken it" in (await missed.client.get(await missed.page(SUE))).text
+
+
 async def test_somebody_whose_role_was_withdrawn_may_neither_see_nor_act(missed: World) -> None:
     await withdraw(missed.installation, SUE)
     for answered in (await missed.client.get(await missed.page(SUE)), await missed.press(SUE, "acknowledge")):

@@ -199,6 +199,6 @@ async def world(installation: Installation, tmp_path: Path) -> AsyncIterator[Wor
 @pytest_asyncio.fixture
 async def notifier(world: World) -> AsyncIterator[httpx2.AsyncClient]:
     """A notifier at work, and a client without a token."""
-    async with world.installation.service("notifier", token="", **world.settings) as client:
+    async with world.installation.service("notifier", token="nobody", **world.settings) as client:
         del client.headers["Authorization"]
         yield client

@@ -90,7 +90,7 @@ async def test_a_forged_reply_is_refused_in_the_same_words_whether_or_not_the_me
         await send(notifier, body(), age=timedelta(minutes=-6)),
     ]
     at = refused[0].request.headers["webhook-timestamp"]
-    for headers in (
+    for signature in (
         {},
         {"webhook-timestamp": at},
         {"webhook-timestamp": at, "webhook-signature": "v1"},
@@ -98,7 +98,7 @@ async def test_a_forged_reply_is_refused_in_the_same_words_whether_or_not_the_me
         {"webhook-timestamp": at, "webhook-signature": "v1a,AAAA"},
         {"webhook-timestamp": "yesterday", "webhook-signature": "v1,AAAA"},
     ):
-        headers = {"content-type": "application/json", "webhook-id": "reply-1"} | headers
+        headers = {"content-type": "application/json", "webhook-id": "reply-1"} | signature
         refused.append(await notifier.post("/notifier/replies", content=body(), headers=headers))
     assert {answer.status_code for answer in refused} == {401}
     assert len({answer.text for answer in refused}) == 1

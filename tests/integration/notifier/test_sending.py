@@ -119,7 +119,7 @@ async def test_two_replicas_make_one_call_for_each_attempt(world: World) -> None
         await world.can_be_reached(person, "mail", "webhook")
     other = world.installation.settings("notifier", replica="2", **world.settings)
     async with (
-        world.installation.service("notifier", token="", **world.settings),
+        world.installation.service("notifier", token="nobody", **world.settings),
         running("notifier", other, build),
     ):
         world.mail.behaviour = "refuse_for_now"
@@ -151,7 +151,7 @@ async def test_a_process_that_dies_during_the_call_leaves_an_attempt_that_is_unk
         with suppress(asyncio.CancelledError):
             await call
     assert await world.kinds() == ["queued", "attempt_started"]
-    async with world.installation.service("notifier", token="", **world.settings):
+    async with world.installation.service("notifier", token="nobody", **world.settings):
         await world.installation.quiet()
         assert world.mail.arrivals == []
         await world.installation.clock.forward(ATTEMPT_LASTS)
@@ -189,7 +189,7 @@ async def test_a_fault_of_a_channel_leaves_the_outcome_unknown_and_a_line(
 
 async def test_mail_without_a_mail_server_fails_for_good_and_says_why(world: World) -> None:
     await world.can_be_reached(SUE, "mail")
-    async with world.installation.service("notifier", token=""):
+    async with world.installation.service("notifier", token="nobody"):
         await world.escalates(*await opened(world, SUE))
         (*_, failed, _) = await world.outcome("queued", "attempt_started", "attempt_failed", "not_reached")
     assert isinstance(failed.event, AttemptFailed)
@@ -199,7 +199,7 @@ async def test_mail_without_a_mail_server_fails_for_good_and_says_why(world: Wor
 async def test_a_call_takes_no_longer_than_it_may(world: World) -> None:
     await world.can_be_reached(SUE, "mail", "webhook")
     world.mail.behaviour = world.webhook.behaviour = "hang"
-    async with world.installation.service("notifier", token="", call_seconds=0.2, **world.settings):
+    async with world.installation.service("notifier", token="nobody", call_seconds=0.2, **world.settings):
         await world.escalates(*await opened(world, SUE))
 
         async def both() -> bool:
@@ -218,7 +218,7 @@ async def test_what_became_of_messages_and_how_late_the_first_was_is_measured(wo
     accepted = value("lonewatch_messages_total", channel="mail", outcome="accepted")
     measured = value("lonewatch_first_attempt_seconds_count", channel="mail")
     await world.can_be_reached(SUE, "mail")
-    async with world.installation.service("notifier", token="", **world.settings):
+    async with world.installation.service("notifier", token="nobody", **world.settings):
         await world.escalates(*await opened(world, SUE))
         await world.outcome("queued", "attempt_started", "attempt_accepted")
 

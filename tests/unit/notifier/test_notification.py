@@ -64,6 +64,12 @@ def test_a_person_without_a_contact_point_is_not_reached_and_that_is_said() -> N
     assert given(NOTIFICATION, *events).deadlines == []
 
 
+def test_a_person_whose_contact_points_cannot_be_read_is_not_reached_for_that_reason() -> None:
+    _, unreached = given(NOTIFICATION).when(queue(contact_points=(), unreached="contact_points_unreadable"))
+    assert unreached == not_reached("contact_points_unreadable")
+    assert given(NOTIFICATION).when(queue(unreached="contact_points_unreadable")) == [queued()]
+
+
 def test_asking_again_for_the_same_notification_changes_nothing() -> None:
     assert given(NOTIFICATION, queued()).when(queue()) == []
 
