@@ -22,6 +22,9 @@ SERVICES = ("checkin", "escalation", "notifier", "audit")
 LOG_DATABASE = "lonewatch"
 KEYS_DATABASE = "lonewatch_keys"
 
+_LOCK = 7_203_113
+"""Key of the advisory lock that lets one preparation of a server run at a time."""
+
 
 def address(dsn: str, database: str, role: str | None = None, password: str | None = None) -> str:
     """Return the address of another database on the same server, by another role."""
@@ -34,6 +37,7 @@ async def prepare(admin: str, passwords: Mapping[str, str], suffix: str = "") ->
     """Make roles and databases and bring both up to date. ``suffix`` tells apart several installations on one server."""
     connection = await asyncpg.connect(admin, ssl=False)
     try:
+        await connection.execute("SELECT pg_advisory_lock($1)", _LOCK)  # ends with the connection
         await ensure_roles(connection, passwords)
         for database in (LOG_DATABASE + suffix, KEYS_DATABASE + suffix):
             if not await connection.fetchval("SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1)", database):

@@ -100,7 +100,7 @@ async def installation(
         yield Installation(state, url, server, processes, _take_token(state))
     finally:
         await asyncio.gather(*(process.stop() for process in processes.values()))
-        await asyncio.to_thread(postgres.stop, server)
+        await asyncio.to_thread(postgres.stop, state / "postgres")  # whichever runs: it may have crashed meanwhile
 
 
 def _make_folders(state: Path) -> None:

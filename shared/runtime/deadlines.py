@@ -31,7 +31,8 @@ MOST_CLAIMED = 200
 """Deadlines claimed at one look: what is claimed must be handled within the claim."""
 
 MOST_RUNNING = 1000
-"""Handlers at work at once; above it the next look waits its turn, so that a slow provider cannot fill the memory."""
+"""Handlers at work at once. Above it nothing is claimed and the cycle does not count as finished, which readiness shows: a
+provider that hangs cannot fill the memory unnoticed."""
 
 # Claim due deadlines of this role's topic, oldest first. Uses deadline_due (topic, due_at).
 CLAIM_DUE = "SELECT * FROM log.claim_deadlines($1, $2)"
@@ -65,13 +66,14 @@ class Deadlines:
     async def run(self) -> None:
         """Look until cancelled."""
         while True:
+            claimed = 0
             try:
-                claimed = await self._look()
-                self._cycles.finish("clock")
+                if len(self._running) < MOST_RUNNING:
+                    claimed = await self._look()
+                    self._cycles.finish("clock")
             except LOST as error:
-                claimed = 0
                 log.warning("clock_cannot_read", error=type(error).__name__)
-            if claimed < MOST_CLAIMED or len(self._running) >= MOST_RUNNING:
+            if claimed < MOST_CLAIMED:
                 await pause(POLL_EVERY)
 
     async def _look(self) -> int:

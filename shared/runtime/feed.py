@@ -132,12 +132,14 @@ class Feed:
         return None if recorded_at is None else timedelta(seconds=float(recorded_at))
 
     async def check(self) -> None:
-        """Raise MissingRowError for a reaction without its rows."""
-        for reaction in self._reactions:
-            rows = {row["topic"]: row["shards"] for row in await self._pool.fetch(REACTION_ROWS, reaction.consumer)}
-            missing = [topic for topic in reaction.topics if rows.get(topic, 0) < SHARDS]
+        """Raise MissingRowError for a consumer without its rows."""
+        wanted = [(reaction.consumer, reaction.topics, REACTION_ROWS) for reaction in self._reactions]
+        wanted += [(model.name, model.topics, _in_schema(_READ_MODEL_ROWS, model)) for model in self._read_models]
+        for consumer, topics, query in wanted:
+            rows = {row["topic"]: row["shards"] for row in await self._pool.fetch(query, consumer)}
+            missing = [topic for topic in topics if rows.get(topic, 0) < SHARDS]
             if missing:
-                message = f"reaction {reaction.consumer} has no applied positions for {', '.join(missing)}: run the migrations"
+                message = f"{consumer} has no applied positions for {', '.join(missing)}: run the migrations"
                 raise MissingRowError(message)
 
     async def run(self) -> None:
@@ -182,7 +184,7 @@ class Feed:
         return all(done)
 
     async def _look_read_model(self, model: ReadModel) -> bool:
-        behind = await self._pool.fetch(_read_model_behind(model.schema), model.name)
+        behind = await self._pool.fetch(_in_schema(_READ_MODEL_BEHIND, model), model.name)
         done = True
         for row in behind:  # one after another: rows of one read model share tables
             done &= await self._guarded(model.name, row["topic"], row["shard"], self._apply(model, *row))
@@ -240,9 +242,9 @@ class Feed:
         with suppress(AlreadyApplied):  # another replica was first
             await self._sequencer.append(Append(writes=(), by=by, decided_at=now, origin=cause))
 
-    async def _apply(self, model: ReadModel, topic: str, shard: int, _applied: int) -> bool:
+    async def _apply(self, model: ReadModel, topic: str, shard: int) -> bool:
         """Apply one page of one shard to a read model, with its position, in one transaction."""
-        lock, move = _read_model_lock(model.schema), _read_model_move(model.schema)
+        lock, move = _in_schema(_READ_MODEL_LOCK, model), _in_schema(_READ_MODEL_MOVE, model)
         async with self._pool.acquire() as connection, connection.transaction():
             applied = await connection.fetchval(lock, model.name, topic, shard)
             if applied is None:
@@ -257,21 +259,17 @@ class Feed:
         return len(rows) < PAGE
 
 
-def _read_model_behind(schema: str) -> str:
-    """Shards of a read model that have records not yet applied. ``schema`` is a constant of the service."""
-    return _READ_MODEL_BEHIND.replace("SCHEMA", schema)
+def _in_schema(statement: str, model: ReadModel) -> str:
+    """Return a statement about a read model's positions; its schema is a constant of the service."""
+    return statement.replace("SCHEMA", model.schema)
 
 
-def _read_model_lock(schema: str) -> str:
-    return _READ_MODEL_LOCK.replace("SCHEMA", schema)
+# How many rows a read model has: 64 for each topic, or its migration is missing.
+_READ_MODEL_ROWS = "SELECT topic, count(*) AS shards FROM SCHEMA.applied WHERE read_model = $1 GROUP BY topic"
 
-
-def _read_model_move(schema: str) -> str:
-    return _READ_MODEL_MOVE.replace("SCHEMA", schema)
-
-
+# Shards of a read model that have records not yet applied. One probe a shard in event_topic_shard.
 _READ_MODEL_BEHIND = """
-SELECT a.topic, a.shard, a.position FROM SCHEMA.applied a
+SELECT a.topic, a.shard FROM SCHEMA.applied a
 WHERE a.read_model = $1
     AND EXISTS (SELECT FROM log.event e WHERE e.topic = a.topic AND e.shard = a.shard AND e.position > a.position)
 """

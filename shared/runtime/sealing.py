@@ -37,6 +37,8 @@ KEY_BY_KID = "SELECT wrapped FROM key WHERE kid = $1"
 MAKE_SECRET = "INSERT INTO secret (name, wrapped) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING"
 SECRET_OF = "SELECT wrapped FROM secret WHERE name = $1"
 
+_WRONG_KEY = "the stored keys do not open: give LONEWATCH_WRAPPING_KEY_FILE the key that they were wrapped with"
+
 
 class Erased(LookupError):  # noqa: N818 -- says what became of it
     """There is no key for this field: the person was erased, or the field is of another installation."""
@@ -116,7 +118,7 @@ class Keyring:
                 MAKE_KEY, subject_id, _encode(sha256(key).digest()), aes_key_wrap(self._wrapping_key, key)
             )
             return await self._key_of(subject_id)
-        key = self._unwrap(row["wrapped"])
+        key = self._unwrap(row["wrapped"], row["kid"])
         self._by_subject[subject_id] = (monotonic(), row["kid"], key)
         return row["kid"], key
 
@@ -128,13 +130,16 @@ class Keyring:
         if wrapped is None:
             self._by_kid.pop(kid, None)
             raise Erased(kid)
-        key = self._unwrap(wrapped)
+        key = self._unwrap(wrapped, kid)
         self._by_kid[kid] = (monotonic(), key)
         return key
 
-    def _unwrap(self, wrapped: bytes) -> bytes:
+    def _unwrap(self, wrapped: bytes, kid: str | None = None) -> bytes:
+        """Unwrap a key, which must be the one that ``kid`` commits to."""
         try:
-            return aes_key_unwrap(self._wrapping_key, wrapped)
+            key = aes_key_unwrap(self._wrapping_key, wrapped)
         except InvalidUnwrap:
-            message = "the wrapping key does not open the stored keys: give LONEWATCH_WRAPPING_KEY_FILE the key they were wrapped with"
-            raise WrongWrappingKeyError(message) from None
+            raise WrongWrappingKeyError(_WRONG_KEY) from None
+        if kid not in {None, _encode(sha256(key).digest())}:
+            raise WrongWrappingKeyError(_WRONG_KEY)
+        return key

@@ -69,14 +69,17 @@ class Sequencer:
         self._release = release
         self._waiting: deque[_Waiting] = deque()
         self._wake = asyncio.Event()
+        self._ended = False
 
     async def append(self, append: Append) -> Outcome:
-        """Append one command and return its outcome after COMMIT.
+        """Append one command and return its outcome after COMMIT. Needs ``run`` to be at work.
 
         Raises Malformed, WrongExpectedVersion, OtherContent, AlreadyApplied, FeedGap, Unavailable, or
         asyncpg.PostgresError when the database refuses this command.
         """
         composed = compose(append, self._release)
+        if self._ended:
+            raise Unavailable("the service is stopping")
         future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
         size = sum(map(len, composed.bodies))
         self._waiting.append(_Waiting(composed, monotonic(), future, size, *_claims(composed)))
@@ -94,6 +97,7 @@ class Sequencer:
                     self._wake.clear()
                 await self._carry(batch)
         finally:
+            self._ended = True
             for waiting in (*batch, *self._waiting):
                 _refuse(waiting, Unavailable("the service is stopping"))
 

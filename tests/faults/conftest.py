@@ -1,5 +1,5 @@
 """A whole Lonewatch for the tests of this directory that ask for one."""
 
-from tests.support.live_fixtures import live, world
+from tests.support.live_fixtures import live, say, world
 
-__all__ = ["live", "world"]
+__all__ = ["live", "say", "world"]

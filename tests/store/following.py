@@ -20,7 +20,7 @@ from tests.store.appending import Writer, appends, reached_nobody
 if TYPE_CHECKING:
     from shared.runtime.postgres import Connection
 
-CONSUMER = "notifier.sample"
+CONSUMER = "notifier:sample"
 
 # A read model as a service's migration makes it: its positions from 0, and its rows.
 MAKE_READ_MODEL = """
@@ -35,7 +35,7 @@ GRANT USAGE ON SCHEMA sample TO lonewatch_notifier;
 GRANT ALL ON ALL TABLES IN SCHEMA sample TO lonewatch_notifier;
 GRANT ALL ON ALL SEQUENCES IN SCHEMA sample TO lonewatch_notifier;
 """
-START_REACTION = "SELECT log.start_reaction('notifier.sample', 'lonewatch.visits.v1')"
+START_REACTION = "SELECT log.start_reaction('notifier:sample', 'lonewatch.visits.v1')"
 
 # The row of one event; it counts the events of its stream so far, and so depends on their order.
 SEE = """

@@ -11,18 +11,18 @@ from shared.runtime.log import AlreadyApplied, Cause, FeedGap, Outcome, WrongExp
 from tests.store.appending import T0, Writer, settled, to
 
 SHARD = 7
-POSITION = "SELECT position FROM log.applied WHERE consumer = 'follower' AND topic = $1 AND shard = $2"
+POSITION = "SELECT position FROM log.applied WHERE consumer = 'checkin:follower' AND topic = $1 AND shard = $2"
 EVENTS = "SELECT count(*) FROM log.event"
 
 
 @pytest.fixture
 async def follower(checkin: Writer, admin: asyncpg.Connection[asyncpg.Record]) -> Writer:
     """Whoever reacts; its rows start at the head of an empty log."""
-    await admin.execute("SELECT log.start_reaction('follower', $1)", VISITS)
+    await admin.execute("SELECT log.start_reaction('checkin:follower', $1)", VISITS)
     return checkin
 
 
-def cause(after: int, position: int, shard: int = SHARD, consumer: str = "follower") -> Cause:
+def cause(after: int, position: int, shard: int = SHARD, consumer: str = "checkin:follower") -> Cause:
     return Cause(consumer, VISITS, shard, after, position)
 
 
@@ -35,7 +35,7 @@ async def test_a_reaction_starts_at_the_head_of_the_moment(
     checkin: Writer, admin: asyncpg.Connection[asyncpg.Record]
 ) -> None:
     await checkin.append(to("worker-a", events=4))
-    await admin.execute("SELECT log.start_reaction('follower', $1)", VISITS)
+    await admin.execute("SELECT log.start_reaction('checkin:follower', $1)", VISITS)
     assert {await applied(admin, shard) for shard in range(64)} == {4}
 
 
@@ -78,7 +78,7 @@ async def test_a_cause_below_what_is_applied_took_effect_before(follower: Writer
 
 async def test_a_consumer_without_its_row_is_told_about_its_migration(follower: Writer) -> None:
     missing, neighbour = await settled(
-        follower.append(to("worker-a"), origin=cause(0, 10, consumer="nobody")), follower.append(to("worker-b"))
+        follower.append(to("worker-a"), origin=cause(0, 10, consumer="checkin:nobody")), follower.append(to("worker-b"))
     )
     assert isinstance(missing, RuntimeError)
     assert "no_applied_row" in str(missing)
@@ -128,3 +128,11 @@ async def test_a_call_that_fails_after_it_moved_the_position_leaves_neither_posi
         await follower.append(to("worker-a", 0, 1, twice, twice), origin=cause(0, 10))
     assert await applied(admin) == 0
     assert await admin.fetchval(EVENTS) == 0
+
+
+async def test_no_service_moves_the_position_of_another_services_consumer(
+    follower: Writer, admin: asyncpg.Connection[asyncpg.Record]
+) -> None:
+    await admin.execute("SELECT log.start_reaction('notifier:sample', $1)", VISITS)
+    with pytest.raises(asyncpg.InsufficientPrivilegeError):
+        await follower.append(origin=cause(0, 10, consumer="notifier:sample"))

@@ -39,7 +39,7 @@ ORDER BY 1
 """
 SEEN = "SELECT stream_id, position, of_stream FROM sample.seen ORDER BY position"
 NEWEST = "SELECT max(position) FROM log.event WHERE topic = $1 AND shard = $2"
-APPLIED = "SELECT position FROM log.applied WHERE consumer = 'notifier.sample' AND shard = $1"
+APPLIED = "SELECT position FROM log.applied WHERE consumer = 'notifier:sample' AND shard = $1"
 READ = "SELECT position FROM sample.applied WHERE shard = $1"
 REBUILD = "TRUNCATE sample.seen; UPDATE sample.applied SET position = 0"
 
@@ -109,7 +109,7 @@ async def test_an_answer_says_what_caused_it(
     cause, answer = await admin.fetch("SELECT * FROM log.event ORDER BY position")
     assert answer["causation_id"] == cause["event_id"]
     assert answer["correlation_id"] == cause["correlation_id"]
-    assert answer["actor"] == "system:notifier.sample"
+    assert answer["actor"] == "system:notifier:sample"
 
 
 async def test_a_shard_with_more_than_a_page_is_followed_to_its_end(
@@ -197,7 +197,7 @@ async def test_a_reaction_without_all_of_its_rows_refuses_to_start(
 ) -> None:
     await replicas[0].feed.check()
     await admin.execute("DELETE FROM log.applied WHERE shard = 63")
-    with pytest.raises(MissingRowError, match=r"notifier\.sample .*lonewatch\.visits\.v1: run the migrations"):
+    with pytest.raises(MissingRowError, match=r"notifier:sample .*lonewatch\.visits\.v1: run the migrations"):
         await replicas[0].feed.check()
     await admin.execute("DELETE FROM log.applied")
     with pytest.raises(MissingRowError):

@@ -18,7 +18,7 @@ from tests.support.services import Database
 from tests.support.waiting import until
 
 CUTS: tuple[Cut, ...] = ("before the request", "before the answer")
-APPLIED = "SELECT position FROM log.applied WHERE consumer = 'follower' AND shard = 7"
+APPLIED = "SELECT position FROM log.applied WHERE consumer = 'checkin:follower' AND shard = 7"
 LOCK_HEAD = "SELECT FROM log.head FOR UPDATE"
 
 # Who waits for the lock of the log in an append.
@@ -40,7 +40,7 @@ async def far(
     line: tuple[Proxy, str], admin: asyncpg.Connection[asyncpg.Record]
 ) -> AsyncIterator[tuple[Proxy, Writer]]:
     """A process whose one connection goes over the line, and has appended one event already."""
-    await admin.execute("SELECT log.start_reaction('follower', $1)", VISITS)
+    await admin.execute("SELECT log.start_reaction('checkin:follower', $1)", VISITS)
     proxy, dsn = line
     async with appends(dsn, size=1) as writer:
         await writer.append(to("worker-before"))  # so that the next request is the call itself
@@ -72,7 +72,7 @@ async def test_a_reaction_takes_effect_once_wherever_the_line_is_cut(
 ) -> None:
     proxy, writer = far
     proxy.cut = cut
-    appending = writer.append(to("worker-a", events=events), origin=Cause("follower", VISITS, 7, 0, 1))
+    appending = writer.append(to("worker-a", events=events), origin=Cause("checkin:follower", VISITS, 7, 0, 1))
     if cut == "before the answer":
         with pytest.raises(AlreadyApplied):
             await appending
@@ -141,7 +141,7 @@ async def test_a_call_whose_backend_is_ended_in_the_middle_takes_effect_once(
     await holder.execute(LOCK_HEAD)
     sent = [
         asyncio.create_task(writer.append(to("worker-a"), origin=outside("id-1"))),
-        asyncio.create_task(writer.append(to("worker-b"), origin=Cause("follower", VISITS, 7, 0, 1))),
+        asyncio.create_task(writer.append(to("worker-b"), origin=Cause("checkin:follower", VISITS, 7, 0, 1))),
         asyncio.create_task(writer.append(to("worker-c"))),
     ]
     await until(lambda: admin.fetchval(WAITING))

@@ -12,7 +12,7 @@ import signal
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +33,19 @@ SELECT position, type, stream_id, recorded_at, record FROM log.event
 WHERE ($1::text IS NULL OR visit_id = $1) ORDER BY position
 """
 
-HEAD = "SELECT position FROM log.head"
+# What the services have before them: records not yet reacted to, and messages that are due.
+BUSY = """
+SELECT count(*) FROM (
+    SELECT FROM log.applied a JOIN log.event e USING (topic, shard) WHERE e.position > a.position
+    UNION ALL
+    SELECT FROM log.deadline d WHERE d.topic = 'lonewatch.notifications.v1' AND d.due_at <= log.now()
+) waiting
+"""
+
+OUTCOMES = frozenset(f"notification.attempt_{outcome}.v1" for outcome in ("accepted", "failed", "unknown"))
+
+IN_FLIGHT = timedelta(seconds=2)
+"""How young an attempt without an outcome is for its call to count as under way: the sinks answer at once."""
 
 
 @dataclass(frozen=True)
@@ -78,10 +90,18 @@ class Live:
             for row in rows
         ]
 
-    async def head(self) -> int:
-        """Return the last position of the log."""
-        position: int = await (await self._connected()).fetchval(HEAD)
-        return position
+    async def quiet(self) -> bool:
+        """Say whether nobody is being told anything at this moment, so that the log and the sinks can be compared."""
+        if await (await self._connected()).fetchval(BUSY):
+            return False
+        calls, ended = set[tuple[str, int]](), set[tuple[str, int]]()
+        for fact in await self.facts():
+            young = fact.recorded_at > datetime.now(UTC) - IN_FLIGHT
+            if fact.type in OUTCOMES:
+                ended.add((fact.data["message_id"], fact.data["attempt"]))
+            elif young and fact.type == "notification.attempt_started.v1":
+                calls.add((fact.data["message_id"], fact.data["attempt"]))
+        return calls <= ended
 
     async def kill(self, service: str) -> None:
         """End a service's process, or the front's, as a crash does; return when the one that follows it is ready."""
@@ -122,6 +142,7 @@ class Live:
 
     async def check_invariants(self) -> None:
         """Judge the whole log, the clients' journal and the sinks' files from outside."""
+        await until(self.quiet)
         outages = self.folder / "outages.jsonl"
         violations = await check(
             self.running.dsn(),

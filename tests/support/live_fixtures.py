@@ -1,7 +1,8 @@
 """The fixtures of tests that run a whole Lonewatch. A module has one installation; each of its tests a site of its own."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
+import pytest
 import pytest_asyncio
 
 from tests.support.live import Live, lonewatch
@@ -26,3 +27,16 @@ async def world(live: Live) -> AsyncIterator[LiveWorld]:
     finally:
         await site.close()
     await live.check_invariants()
+
+
+@pytest.fixture
+def say(request: pytest.FixtureRequest) -> Callable[[str], None]:
+    """Print a sentence among pytest's own: what a test measured, whether it passed or not."""
+    reporter = request.config.pluginmanager.get_plugin("terminalreporter")
+
+    def print_it(sentence: str) -> None:
+        if reporter is not None:
+            reporter.ensure_newline()
+            reporter.write_line(sentence)
+
+    return print_it

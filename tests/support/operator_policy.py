@@ -18,13 +18,20 @@ def seconds(number: float) -> timedelta:
     return timedelta(seconds=number)
 
 
+INTERVAL, GRACE, WAIT = seconds(3), seconds(0.5), seconds(1.5)
+"""What stories need that are not about spans: short, and longer than a busy machine takes to notice."""
+
+LONG = seconds(60)
+"""Longer than a story."""
+
+
 def policy(
     *,
-    interval: timedelta = seconds(3),
-    grace: timedelta = seconds(0.5),
-    waits: tuple[timedelta, ...] = (seconds(1.5),),
-    lasts: timedelta = seconds(60),
-    repeats: timedelta = seconds(60),
+    interval: timedelta = INTERVAL,
+    grace: timedelta = GRACE,
+    waits: tuple[timedelta, ...] = (WAIT,),
+    lasts: timedelta = LONG,
+    repeats: timedelta = LONG,
 ) -> Policy:
     """Return it with these spans. ``waits`` are those of the steps, of every ladder; the last one is that of the rest.
 

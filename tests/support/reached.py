@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -13,6 +14,7 @@ import httpx2
 from standardwebhooks import Webhook
 
 from deploy.sinks import MailSink, Sink
+from tests.support.waiting import until
 
 WEBHOOK_SECRET = "whsec_" + "b2Ygc3lzdGVtIHRlc3RzLCBub3RoaW5nIGVsc2U="
 """What signs the system tests' webhooks in both directions."""
@@ -48,14 +50,30 @@ def mails_to(sink: MailSink, worker_id: str) -> list[Mapping[str, Any]]:
 
 
 async def press(link: str, action: str, **fields: str) -> str:
-    """Open a link as a browser does, press one of its buttons, and return the page that follows."""
+    """Open a link as a browser does, press one of its buttons, and return the page that follows.
+
+    Whoever gets no answer loads again, and the browser sends the same press again.
+    """
     async with httpx2.AsyncClient(timeout=20, trust_env=False, follow_redirects=True) as browser:
-        page = await browser.get(link)
-        assert page.is_success, page.text
-        hidden = dict(re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)"', page.text))
-        pressed = await browser.post(link, data={**hidden, "action": action, **fields})
-        assert pressed.is_success, pressed.text
-        return pressed.text
+        page = await _answered(lambda: browser.get(link))
+        hidden = dict(re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)"', page))
+        return await _answered(lambda: browser.post(link, data={**hidden, "action": action, **fields}))
+
+
+async def _answered(send: Callable[[], Awaitable[httpx2.Response]]) -> str:
+    """Send until somebody answers; return the page."""
+    pages: list[str] = []
+
+    async def answered() -> bool:
+        with suppress(httpx2.TransportError):
+            response = await send()
+            if response.status_code != httpx2.codes.SERVICE_UNAVAILABLE:
+                assert response.is_success, response.text
+                pages.append(response.text)
+        return bool(pages)
+
+    await until(answered, within=30)
+    return pages[0]
 
 
 async def reply(told: Told) -> None:

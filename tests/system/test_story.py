@@ -150,7 +150,9 @@ async def test_where_nobody_answers_everyone_is_told_again_and_again_until_someb
     await press(dee.data["link"], "stand_down", reason="forgot_to_check_in")
     await world.happened(visit, RESUMED)
     await world.end(visit)
-    assert [fact for fact in await world.facts(visit, "escalation.exhausted.v1") if fact.position > taken.position] == []
+    assert [
+        fact for fact in await world.facts(visit, "escalation.exhausted.v1") if fact.position > taken.position
+    ] == []
 
 
 async def test_an_acknowledgement_that_runs_out_alarms_again(world: LiveWorld) -> None:

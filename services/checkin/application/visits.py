@@ -102,5 +102,7 @@ class Visits(OnVisit, People):
             plan, _ = await self.visit(visit_id)
         except (Rejected, Undecodable):  # a visit that cannot be read must not keep a call for help out
             return await self.ask_for_help_without_visit(caller, caller.identity.worker_id, note, occurred_at)
+        own = plan.worker_id == caller.identity.worker_id
+        await self.authorise_at(caller.identity, "ask_for_help", plan.site_id, own=own)  # sealing may make a key
         sealed = await self.seal(plan.worker_id, note)
         return await self._on_visit("ask_for_help", caller, visit_id, lambda now: AskForHelp(sealed, now), occurred_at)

@@ -172,6 +172,17 @@ BEGIN
         RAISE insufficient_privilege USING MESSAGE = format('%s does not own stream %s', session_user, v_stray);
     END IF;
 
+    -- A consumer is named after its service, with a colon and more where a service has several.
+    SELECT c.consumer INTO v_stray
+    FROM jsonb_to_recordset(p_commands) AS c(consumer text)
+    WHERE c.consumer IS NOT NULL AND NOT EXISTS (
+        SELECT FROM log.owner o WHERE o.topic = v_topic AND o.service = split_part(c.consumer, ':', 1)
+    )
+    LIMIT 1;
+    IF v_stray IS NOT NULL THEN
+        RAISE insufficient_privilege USING MESSAGE = format('%s is not consumer %s', session_user, v_stray);
+    END IF;
+
     SELECT * INTO v_head FROM log.head FOR UPDATE;
     v_now := greatest(v_head.recorded_at, log.now());
 

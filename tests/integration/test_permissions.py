@@ -1,0 +1,249 @@
+"""Every route, for every role and for nobody: whoever the table of permissions names is answered, whoever else changes nothing.
+
+The table of requests stands here, so a new route without an entry fails. Who is left out by a policy, though their role
+may decide, is a rule of checkin's own (``not_an_approver``) and is tested there.
+"""
+
+from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
+from re import findall
+from secrets import token_hex
+from typing import Any
+
+import asyncpg
+import httpx2
+import pytest
+import pytest_asyncio
+
+from deploy.database import SERVICES
+from shared.contracts.base import OPERATOR_SITE
+from shared.contracts.roles import PERMISSIONS, PUBLIC, Role, may
+from tests.support.history import POLICY, SITE, policy, token_of
+from tests.support.requests import (
+    OPERATORS_AUDITOR,
+    OTHERS_AT_OPERATOR,
+    PEOPLE,
+    WITHOUT_IDENTITY,
+    Asked,
+    Desk,
+    Fresh,
+    authorization,
+    desk,
+)
+from tests.support.services import Installation, cloned
+from tests.support.things import ASSESSMENT, LATER, SITE_NAME, SOUTH, SUPERVISOR
+from tests.support.waiting import until
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+END = LATER.isoformat()
+GRANT = {"worker_id": Fresh.SUBJECT, "role": "auditor"}
+MAIL = {"contact_points": [{"channel": "mail", "address": "anna@home.example"}]}
+PLAN = {"worker_id": Fresh.SUBJECT, "kind": "home_visit", "starts_at": "2099-12-31T23:00:00Z", "expected_end_at": END}
+NEW = {"name": "Canary"}
+NOTED = {"note": "canary"}
+WAITS, GOES, UNDER_WAY = {"visit_id": Fresh.PLANNED}, {"visit_id": Fresh.APPROVED}, {"visit_id": Fresh.STARTED}
+WORKER, EPISODE = {"worker_id": Fresh.SUBJECT}, {"escalation_id": Fresh.EPISODE}
+AUDITOR = {"worker_id": OPERATORS_AUDITOR}
+
+TABLE = (
+    # checkin, what is set up
+    Asked("POST /checkin/policies", body=policy().model_dump(mode="json") | {"policy_id": "other"}, at=OPERATOR_SITE),
+    Asked("GET /checkin/policies/{policy_id}", {"policy_id": POLICY}, at=OPERATOR_SITE),
+    Asked("POST /checkin/sites", body={"name": "East", "policy_id": POLICY}, at=OPERATOR_SITE),
+    Asked("GET /checkin/sites/{site_id}", {"site_id": SITE}),
+    Asked("GET /checkin/sites/{site_id}", {"site_id": OPERATOR_SITE}, at=OPERATOR_SITE),
+    Asked("POST /checkin/sites/{site_id}/grants", {"site_id": SOUTH}, GRANT, at=SOUTH),
+    Asked("POST /checkin/sites/{site_id}/grants/withdrawals", {"site_id": SITE}, GRANT),
+    Asked("POST /checkin/sites/{site_id}/grants/withdrawals", {"site_id": OPERATOR_SITE}, GRANT, at=OPERATOR_SITE),
+    Asked(
+        "POST /checkin/assessments", body={"site_id": SITE, "outcome": "acceptable", "factors": [], "notes": "canary"}
+    ),
+    # and its people
+    Asked("POST /checkin/workers", body=NEW | {"site_id": SITE}),
+    Asked("POST /checkin/workers", body=NEW | {"site_id": OPERATOR_SITE}, at=OPERATOR_SITE),
+    Asked("GET /checkin/workers/{worker_id}", WORKER),
+    Asked("PUT /checkin/workers/{worker_id}/contact-points", WORKER, MAIL),
+    Asked("POST /checkin/workers/{worker_id}/tokens", WORKER),
+    Asked("POST /checkin/workers/{worker_id}/tokens", AUDITOR, at=OPERATOR_SITE),
+    Asked("POST /checkin/workers/{worker_id}/help", WORKER, NOTED),
+    # and its visits
+    Asked("POST /checkin/visits", body=PLAN | {"site_id": SITE, "place": "canary"}),
+    Asked("POST /checkin/visits", body=PLAN | {"site_id": SOUTH, "place": "canary"}, at=SOUTH, own=False),
+    Asked("GET /checkin/visits", query={"site_id": SITE}),
+    Asked("GET /checkin/visits", at=OPERATOR_SITE),
+    Asked("GET /checkin/visits/{visit_id}", WAITS),
+    Asked("POST /checkin/visits/{visit_id}/approval", WAITS, {"assessment_id": ASSESSMENT}),
+    Asked("POST /checkin/visits/{visit_id}/refusal", WAITS, {"reason": "too_late", "note": "canary"}),
+    Asked("POST /checkin/visits/{visit_id}/cancellation", GOES, {"reason": "ill"}),
+    Asked("POST /checkin/visits/{visit_id}/start", GOES, {"dynamic_assessment": {}}),
+    Asked("POST /checkin/visits/{visit_id}/check-ins", UNDER_WAY),
+    Asked("POST /checkin/visits/{visit_id}/extensions", UNDER_WAY, {"expected_end_at": END}),
+    Asked("POST /checkin/visits/{visit_id}/help", UNDER_WAY, NOTED),
+    Asked("POST /checkin/visits/{visit_id}/end", UNDER_WAY),
+    # of escalation
+    Asked("GET /escalation/escalations", query={"site_id": SITE}),
+    Asked("GET /escalation/escalations", at=OPERATOR_SITE),
+    Asked("GET /escalation/escalations/{escalation_id}", EPISODE),
+    Asked("POST /escalation/escalations/{escalation_id}/acknowledgement", EPISODE),
+    Asked(
+        "POST /escalation/escalations/{escalation_id}/resolution",
+        EPISODE,
+        {"confirmed_by": SUPERVISOR, "how": "spoke_by_phone", "note": "canary"},
+    ),
+    Asked("POST /escalation/escalations/{escalation_id}/stand-down", EPISODE, {"reason": "mistake", "note": "canary"}),
+    # of notifier
+    Asked("GET /notifier/notifications", query={"visit_id": Fresh.STARTED}),
+    Asked("GET /notifier/notifications", query=EPISODE),
+    Asked("GET /notifier/notifications/{notification_id}", {"notification_id": Fresh.NOTIFICATION}),
+    # of audit
+    Asked("GET /audit/visits/{visit_id}/timeline", UNDER_WAY),
+    Asked("GET /audit/workers/{worker_id}/timeline", WORKER),
+    Asked("GET /audit/visits", query={"site_id": SITE}),
+    Asked("GET /audit/visits", query={"site_id": OPERATOR_SITE}, at=OPERATOR_SITE),
+)
+"""How each route that needs an identity is asked something that succeeds for whoever may."""
+
+WITH_A_SECRET = {"escalation_page", "escalation_page_act", "receive_reply"}
+"""Public routes whose own secret is the identity: a link's code, a reply's signature."""
+
+BEARER = authorization(f"Bearer {token_of(SUPERVISOR)}")
+"""A token that is good everywhere else."""
+
+
+@pytest.fixture(scope="module")
+def wrapping_key(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The operator's key of the module's installation."""
+    key: Path = tmp_path_factory.mktemp("permissions") / "wrapping.key"
+    key.write_text(token_hex(32))
+    return key
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def at_work(template: str, wrapping_key: Path) -> AsyncIterator[Desk]:
+    """Four services with everybody in place, for all the tests of this module."""
+    async with cloned(template, "_permissions") as pair:
+        admin = await asyncpg.connect(pair.admin, ssl=False)
+        try:
+            async with desk(Installation(pair, wrapping_key, admin)) as made:
+                yield made
+        finally:
+            await admin.close()
+
+
+def allowed(asked: Asked, operation: str, subject: str) -> dict[str, bool]:
+    """Return for everybody whether they may, as the table of permissions says.
+
+    The operator's roles count at every site, so at a site its administrator stands for the others.
+    """
+    everybody = {**PEOPLE, subject: ((SITE, Role.WORKER),)}
+    if asked.at != OPERATOR_SITE:
+        everybody = {who: held for who, held in everybody.items() if who not in OTHERS_AT_OPERATOR}
+    return {
+        who: may(
+            operation,
+            frozenset(role for at, role in held if at in {asked.at, OPERATOR_SITE}),
+            own=asked.own and who == subject,
+        )
+        for who, held in everybody.items()
+    }
+
+
+async def test_every_route_has_an_operation_and_every_operation_a_route(at_work: Desk) -> None:
+    names = {name for _, _, name in at_work.routes()}
+    assert names == PERMISSIONS.keys() | PUBLIC
+
+
+async def test_every_route_that_needs_an_identity_is_in_the_table_of_this_test(at_work: Desk) -> None:
+    routes = {route for _, route, name in at_work.routes() if name not in PUBLIC}
+    assert routes == {asked.route for asked in TABLE}
+
+
+@pytest.mark.parametrize(
+    "asked", TABLE, ids=lambda asked: f"{asked.route} at {asked.at} {' '.join(asked.query)}".strip()
+)
+async def test_whoever_may_is_answered_and_whoever_may_not_changes_and_learns_nothing(
+    asked: Asked, at_work: Desk
+) -> None:
+    (operation,) = {name for _, route, name in at_work.routes() if route == asked.route}
+    subject = await at_work.subject()
+    may_they = allowed(asked, operation, subject)
+    things = frozenset({*asked.fill.values(), *asked.query.values()}) & frozenset(Fresh)
+    untouched, *fresh = await at_work.make(subject, things, 1 + sum(may_they.values()))
+    await at_work.installation.quiet()
+
+    before = await at_work.written()
+    for whose, header in WITHOUT_IDENTITY.items():
+        refused(await at_work.ask(asked, untouched, header), 401, "no_identity", whose)
+        assert await at_work.written() == before, f"{whose} was refused, and yet something was written"
+    for who in (who for who, yes in may_they.items() if not yes):
+        refused(await at_work.ask(asked, untouched, authorization(f"Bearer {token_of(who)}")), 403, "forbidden", who)
+        assert await at_work.written() == before, f"{who} was refused, and yet something was written"
+
+    for who, ids in zip((who for who, yes in may_they.items() if yes), fresh, strict=True):
+        answer = await at_work.ask(asked, ids, authorization(f"Bearer {token_of(who)}"))
+        assert answer.status_code in {200, 201}, f"{who}: {answer.status_code} {answer.text}"
+
+
+async def test_health_metrics_and_descriptions_need_no_identity_and_name_nobody(at_work: Desk) -> None:
+    subject = await at_work.subject()
+    bare = [(service, route) for service, route, name in at_work.routes() if name in PUBLIC - WITH_A_SECRET]
+    before = await at_work.written()
+
+    async def ready() -> bool:
+        answers = [await at_work.clients[service].get("/readyz") for service in SERVICES]
+        return all(answer.status_code == 200 for answer in answers)
+
+    await until(ready)
+    for service, route in bare:
+        method, _, path = route.partition(" ")
+        answer = await at_work.clients[service].request(method, path)
+        assert answer.status_code == 200, f"{route}: {answer.text}"
+        assert not {subject, SITE_NAME, SITE} & set(findall(r"[\w-]+", answer.text)), route
+    assert await at_work.written() == before
+
+
+async def test_a_page_and_its_buttons_answer_nobody_but_the_holder_of_the_code(at_work: Desk) -> None:
+    visit_id, code = await at_work.page()
+    client, right, wrong = at_work.clients["escalation"], f"/escalation/e/{code}", f"/escalation/e/{'0' * len(code)}"
+    pressed = {"action": "acknowledge"}
+    before = await at_work.written()
+    for header in (*WITHOUT_IDENTITY.values(), BEARER):
+        for answer in (
+            await client.get(wrong, headers=header),
+            await client.post(wrong, data=pressed, headers=header),
+        ):
+            assert answer.status_code == 404
+            assert visit_id not in answer.text
+    assert (await client.get(right)).status_code == 200
+    assert await at_work.written() == before, "looking writes nothing"
+    assert (await client.post(right, data=pressed)).status_code == 303
+
+
+async def test_a_reply_is_taken_from_nobody_without_a_signature_even_with_a_token(at_work: Desk) -> None:
+    subject = await at_work.subject()
+    (ids,) = await at_work.make(subject, frozenset({Fresh.NOTIFICATION}), 1)
+    await at_work.installation.quiet()
+    reply = {"type": "reply", "data": {"message_id": f"{ids[Fresh.NOTIFICATION]}.m", "reply": "acknowledge"}}
+    before = await at_work.written()
+    for header in (*WITHOUT_IDENTITY.values(), BEARER):
+        answer = await at_work.clients["notifier"].post(
+            "/notifier/replies", json=reply, headers={**header, b"webhook-id": b"1"}
+        )
+        assert (answer.status_code, answer.json()["code"]) == (401, "signature_invalid")
+        assert subject not in answer.text
+    assert await at_work.written() == before
+
+
+SENTENCES: Mapping[str, str] = {
+    "no_identity": "Send the token that was issued to you as 'Authorization: Bearer …'.",
+    "forbidden": "You hold no role here that may do this; ask an administrator of the site for it.",
+}
+
+
+def refused(answer: httpx2.Response, status: int, code: str, who: str) -> None:
+    """Check that an answer is a refusal, in the same words for everything and everybody."""
+    problem: dict[str, Any] = answer.json()
+    said = {"status": status, "code": code, "title": code.replace("_", " "), "detail": SENTENCES[code]}
+    assert (answer.status_code, problem) == (status, said), who
+    assert set(answer.headers) == {"content-type", "content-length"}, who

@@ -1,0 +1,264 @@
+"""Whoever may ask something of Lonewatch, and things in the state in which each request succeeds.
+
+All four services run in this process. What a request needs is appended by the role that owns it, so that no request
+depends on another one. Which answer is right is said by the test.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from enum import StrEnum
+from hashlib import sha256
+from types import MappingProxyType
+from typing import Any
+
+import asyncpg
+import httpx2
+from fastapi.routing import iter_route_contexts
+
+from deploy.database import SERVICES
+from shared.contracts.base import OPERATOR_SITE, Event, Sealed, stream_of
+from shared.contracts.roles import Role
+from shared.contracts.visits import GrantGiven, GrantWithdrawn, WorkerRegistered
+from shared.runtime.ids import new_id
+from shared.runtime.links import link_code
+from shared.runtime.log import Append, By, Write
+from tests.support.history import SITE, token_of
+from tests.support.services import Installation
+from tests.support.things import (
+    SOUTH,
+    SUPERVISOR,
+    of_visit,
+    opened_for,
+    queued_for,
+    sites,
+    step_of,
+    visit_of,
+)
+
+ELSEWHERE, NOBODY, FORMER, REVOKED = "elsewhere", "nobody", "former", "revoked"
+
+_AT = "at-operator-"
+
+PEOPLE: Mapping[str, tuple[tuple[str, Role], ...]] = MappingProxyType(
+    {
+        **{f"holds-{role}": ((SITE, role),) for role in Role},
+        **{f"{_AT}{role}": ((OPERATOR_SITE, role),) for role in Role},
+        ELSEWHERE: tuple((SOUTH, role) for role in Role),
+        NOBODY: (),
+        FORMER: (),
+    }
+)
+"""Whoever holds what where. Former was the operator's administrator and is it no more."""
+
+OPERATORS_AUDITOR = f"{_AT}{Role.AUDITOR}"
+"""Somebody whom the site looks after, and who holds a role at the operator."""
+
+OTHERS_AT_OPERATOR = frozenset(f"{_AT}{role}" for role in Role if role is not Role.ADMINISTRATOR)
+"""Whoever holds a role at the operator, but for its administrator."""
+
+
+def authorization(text: str) -> Mapping[bytes, bytes]:
+    """Return the header that says who is asking, as it goes over the wire."""
+    return {b"Authorization": text.encode()}
+
+
+WITHOUT_IDENTITY: Mapping[str, Mapping[bytes, bytes]] = MappingProxyType(
+    {
+        "no header": {},
+        "a revoked token of an administrator": authorization(f"Bearer {token_of(REVOKED)}"),
+        "a token that nobody holds": authorization("Bearer made-up"),
+        "a token after another": authorization(f"Bearer made-up {token_of(SUPERVISOR)}"),
+        "a token that is not ASCII": authorization("Bearer schlüssel"),
+        "a token alone": authorization(token_of(SUPERVISOR)),
+        "another scheme": authorization(f"Basic {token_of(SUPERVISOR)}"),
+        "a scheme alone": authorization("Bearer"),
+        "a scheme and a space": authorization("Bearer "),
+    }
+)
+"""Headers that identify nobody."""
+
+
+class Fresh(StrEnum):
+    """Stands in a request for the id of something that no other request has touched."""
+
+    SUBJECT = "the worker whom the request is about"
+    PLANNED = "a visit of theirs that is planned"
+    APPROVED = "one that is approved"
+    STARTED = "one that is under way"
+    EPISODE = "an escalation about one that is under way"
+    NOTIFICATION = "a notification of that escalation"
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One way to ask something that succeeds for whoever may."""
+
+    route: str
+    """Method and path, as the application has it."""
+    fill: Mapping[str, str] = field(default_factory=dict)
+    """What stands in the path's braces."""
+    body: Mapping[str, Any] | None = None
+    query: Mapping[str, str] = field(default_factory=dict)
+    at: str = SITE
+    """The site whose roles count, beside those of the operator."""
+    own: bool = True
+    """Whether the person concerned counts as such."""
+
+    @property
+    def service(self) -> str:
+        """Which service answers."""
+        return self.route.partition(" /")[2].partition("/")[0]
+
+
+@dataclass
+class Desk:
+    """Four services at work, and somebody who looks at what they wrote."""
+
+    installation: Installation
+    keys: asyncpg.Connection[asyncpg.Record]
+    clients: Mapping[str, httpx2.AsyncClient]
+    name: Sealed
+    """Under nobody's own key: a person's key is there only where something of theirs was sealed."""
+    subjects: int = 0
+
+    def routes(self) -> Iterator[tuple[str, str, str]]:
+        """Yield every route of every service: the service, method and path, name."""
+        for service in SERVICES:
+            for route in iter_route_contexts(self.installation.apps[service].routes):
+                for method in (route.methods or {"ANY"}) - {"HEAD"}:
+                    yield service, f"{method} {route.path}", route.name or "(no name)"
+
+    async def written(self) -> tuple[int, ...]:
+        """Return how much there is in the log, of ids from outside, of deadlines, of persons' keys, of tokens."""
+        in_log = await self.installation.admin.fetchrow(
+            "SELECT position, (SELECT count(*) FROM log.event), (SELECT count(*) FROM log.command),"
+            " (SELECT count(*) FROM log.deadline) FROM log.head"
+        )
+        in_keys = await self.keys.fetchrow("SELECT (SELECT count(*) FROM key), (SELECT count(*) FROM credential)")
+        assert in_log
+        assert in_keys
+        return *in_log, *in_keys
+
+    async def append(self, service: str, *writes: Write) -> None:
+        """Append one command of a service, without deadlines: nothing that is prepared falls due."""
+        now = await self.installation.clock.now()
+        sequencer = self.installation.running[service].commands.sequencer
+        await sequencer.append(Append(writes, By(f"test:{service}", new_id()), now))
+
+    async def credential(self, worker_id: str, *, revoked: bool = False) -> None:
+        """Let somebody hold their token, or no longer."""
+        await self.keys.execute(
+            "INSERT INTO credential (token_sha256, token_id, worker_id, revoked_at)"
+            " VALUES ($1, $2, $2, CASE WHEN $3 THEN clock_timestamp() END)",
+            sha256(token_of(worker_id).encode()).digest(),
+            worker_id,
+            revoked,
+        )
+
+    async def prepare(self) -> None:
+        """Make the sites, their policy, an assessment, and everybody."""
+        given: list[tuple[str, Event]] = [
+            (OPERATOR_SITE, made(site_id=OPERATOR_SITE, worker_id=FORMER, role=Role.ADMINISTRATOR))
+            for made in (GrantGiven, GrantWithdrawn)
+        ]
+        writes = sites()
+        people = {**PEOPLE, REVOKED: ((OPERATOR_SITE, Role.ADMINISTRATOR),)}
+        for worker_id, held in people.items():
+            writes.append(self._registered(worker_id, SOUTH if worker_id == ELSEWHERE else SITE))
+            given += [(at, GrantGiven(site_id=at, worker_id=worker_id, role=role)) for at, role in held]
+            await self.credential(worker_id, revoked=worker_id == REVOKED)
+        writes += [
+            await self._next("grant", at, [event for where, event in given if where == at])
+            for at in (SITE, SOUTH, OPERATOR_SITE)
+        ]
+        await self.append("checkin", *writes)
+
+    async def subject(self) -> str:
+        """Make a worker of the site to ask something about, who holds a token and the worker's role."""
+        self.subjects += 1
+        worker_id = f"subject{self.subjects}"
+        grant = GrantGiven(site_id=SITE, worker_id=worker_id, role=Role.WORKER)
+        await self.append("checkin", self._registered(worker_id, SITE), await self._next("grant", SITE, [grant]))
+        await self.credential(worker_id)
+        return worker_id
+
+    async def make(self, subject: str, things: frozenset[str], number: int) -> list[Mapping[str, str]]:
+        """Make as many of each of these things as asked for, and return the ids of each set."""
+        visits = [f"{subject}-{n}" for n in range(number)]
+        made: list[Mapping[str, str]] = [
+            {
+                Fresh.SUBJECT: subject,
+                **dict.fromkeys((Fresh.PLANNED, Fresh.APPROVED, Fresh.STARTED), visit_id),
+                Fresh.EPISODE: f"{visit_id}.1",
+                Fresh.NOTIFICATION: f"{visit_id}.1.1",
+            }
+            for visit_id in visits
+        ]
+        if things - {Fresh.SUBJECT}:
+            events = 1 if Fresh.PLANNED in things else 2 if Fresh.APPROVED in things else 3
+            await self.append("checkin", *(of_visit("visit", it, it, *visit_of(it, subject)[:events]) for it in visits))
+        if things & {Fresh.EPISODE, Fresh.NOTIFICATION}:
+            opened = (of_visit("escalation", it, it, opened_for(it, subject)) for it in visits)
+            await self.append("escalation", *opened)
+        if Fresh.NOTIFICATION in things:
+            queued = (of_visit("notification", f"{it}.1.1", it, queued_for(it, subject)) for it in visits)
+            await self.append("notifier", *queued)
+        return made
+
+    async def ask(self, asked: Asked, ids: Mapping[str, str], headers: Mapping[bytes, bytes]) -> httpx2.Response:
+        """Send a request with these ids in it."""
+        method, _, path = asked.route.partition(" ")
+        return await self.clients[asked.service].request(
+            method,
+            path.format(**{name: ids.get(value, value) for name, value in asked.fill.items()}),
+            json=None if asked.body is None else {name: _filled(value, ids) for name, value in asked.body.items()},
+            params={name: ids.get(value, value) for name, value in asked.query.items()},
+            headers=headers,
+        )
+
+    async def page(self) -> tuple[str, str]:
+        """Tell the supervisor of an escalation; return the visit and the code of the supervisor's link."""
+        subject = await self.subject()
+        (ids,) = await self.make(subject, frozenset({Fresh.STARTED}), 1)
+        visit_id = ids[Fresh.STARTED]
+        opened = opened_for(visit_id, subject)
+        step = step_of(opened)
+        await self.append("escalation", of_visit("escalation", visit_id, visit_id, opened, step))
+        await self.installation.quiet()
+        keyring = self.installation.running["escalation"].keyring
+        return visit_id, await link_code(keyring, opened.escalation_id, SUPERVISOR)
+
+    def _registered(self, worker_id: str, site_id: str) -> Write:
+        registered = WorkerRegistered(worker_id=worker_id, site_id=site_id, name=self.name)
+        return Write(stream_of("worker", worker_id), 0, [registered], site_id=site_id)
+
+    async def _next(self, kind: str, subject_id: str, events: list[Event]) -> Write:
+        stream_id = stream_of(kind, subject_id)
+        count = "SELECT count(*) FROM log.event WHERE stream_id = $1"
+        return Write(stream_id, await self.installation.admin.fetchval(count, stream_id), events, site_id=subject_id)
+
+
+@asynccontextmanager
+async def desk(installation: Installation) -> AsyncIterator[Desk]:
+    """Run all four services with everybody in place."""
+    async with AsyncExitStack() as stack:
+        for service in SERVICES:
+            await stack.enter_async_context(installation.service(service, token=""))
+        keys = await asyncpg.connect(installation.database.keys_admin, ssl=False)
+        stack.push_async_callback(keys.close)
+        clients = {}
+        for service in SERVICES:
+            transport = httpx2.ASGITransport(app=installation.apps[service])
+            client = httpx2.AsyncClient(transport=transport, base_url="http://lonewatch.test")
+            clients[service] = await stack.enter_async_context(client)
+        name = await installation.running["checkin"].keyring.seal("everybody", "Canary")
+        made = Desk(installation, keys, clients, name)
+        await made.prepare()
+        yield made
+
+
+def _filled(value: Any, ids: Mapping[str, str]) -> Any:
+    return ids.get(value, value) if isinstance(value, str) else value

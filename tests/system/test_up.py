@@ -1,0 +1,202 @@
+"""``lonewatch up`` and what its commands say when something is wrong, as processes of their own."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import psutil
+import pytest
+
+from deploy.database import ROOT, SERVICES
+from deploy.local.installation import free_port
+from deploy.policy_files import load_policy
+from tests.support.postgres import temporary_state
+
+ENDED_WITHIN = 60.0
+TOKEN = "lw_"
+
+Process = subprocess.Popen[str]
+
+
+def command(*arguments: str) -> list[str]:
+    """Return the command line of the installed command."""
+    found = shutil.which("lonewatch", path=str(Path(sys.executable).parent))
+    assert found is not None, "the command is installed beside this Python"
+    return [found, *arguments]
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run a command to its end, without a terminal and without settings of ours."""
+    environment = {"PATH": "/usr/bin:/bin"}
+    return subprocess.run(
+        command(*arguments), cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=False
+    )
+
+
+def refused(*arguments: str) -> str:
+    """Run a command that must fail with a sentence; return the sentence."""
+    done = run(*arguments)
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stdout == ""
+    assert done.stderr.startswith("error: ")
+    return " ".join(done.stderr.split())
+
+
+@contextmanager
+def up(state: Path, port: int) -> Iterator[tuple[Process, list[str]]]:
+    """Run ``lonewatch up --json``; yield it with what it printed, once it is ready. It is ended as Ctrl-C does."""
+    arguments = ("up", "--json", "--port", str(port), "--state", str(state))
+    with (
+        (state.parent / "errors").open("a") as errors,
+        subprocess.Popen(
+            command(*arguments),
+            cwd=ROOT,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+            start_new_session=True,
+        ) as process,
+    ):
+        assert process.stdout is not None
+        printed: list[str] = []
+        try:
+            for line in process.stdout:
+                printed.append(line)
+                if line.startswith("{"):
+                    break
+            yield process, printed
+        finally:
+            process.send_signal(signal.SIGINT)
+            process.wait(ENDED_WITHIN)
+
+
+@dataclass(frozen=True)
+class Started:
+    """An installation that was started, ended and started again, and runs."""
+
+    url: str
+    token: str
+    first: list[str]
+    """What the first start printed."""
+    second: list[str]
+    exit_code: int | None
+    """Of the first start."""
+    children: int
+    """Processes that the first start had begun."""
+    left: list[str]
+    """Names of those that were still there after its end."""
+
+
+@pytest.fixture(scope="module")
+def started() -> Iterator[Started]:
+    """An installation on its second start."""
+    port = free_port()
+    with temporary_state() as folder:
+        with up(folder / "state", port) as (process, first):
+            children = psutil.Process(process.pid).children(recursive=True)
+        _, alive = psutil.wait_procs(children, timeout=0)
+        left = [one.name() for one in alive]
+        with up(folder / "state", port) as (_, second):
+            described = json.loads(first[-1])
+            yield Started(
+                described["url"],
+                described["first_administrator"],
+                first,
+                second,
+                process.returncode,
+                len(children),
+                left,
+            )
+
+
+def test_the_first_administrators_token_is_shown_at_the_first_start_only(started: Started) -> None:
+    assert started.token.startswith(TOKEN)
+    assert [line.strip() for line in started.first].count(started.token) == 1
+    assert TOKEN not in "".join(started.second)
+    assert json.loads(started.second[-1])["first_administrator"] is None
+
+
+def test_ctrl_c_ends_everything_in_order_and_leaves_no_process(started: Started) -> None:
+    assert started.exit_code == 0
+    assert started.children > len(SERVICES)
+    assert started.left == []
+
+
+def test_each_service_describes_its_interface_at_one_address(started: Started) -> None:
+    for service in SERVICES:
+        described = httpx2.get(f"{started.url}/{service}/openapi.json", timeout=20, trust_env=False).json()
+        assert described["info"]["title"] == f"Lonewatch {service}"
+        assert described["paths"]
+        assert f"{started.url}/{service}/openapi.json" in "".join(started.first)
+
+
+def test_a_taken_port_is_named_with_what_to_do(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        sentence = refused("up", "--port", str(port), "--state", str(tmp_path / "state"))
+    assert f"Port {port}" in sentence
+    assert "--port" in sentence
+    assert not (tmp_path / "state").exists()
+
+
+def test_a_timeline_that_cannot_be_shown_is_refused_with_a_sentence(started: Started) -> None:
+    assert "token" in refused("timeline", "v1", "--url", started.url)
+    assert "Authorization: Bearer" in refused("timeline", "v1", "--url", started.url, "--token", "lw_wrong")
+    unknown = refused("timeline", "nobody-knows-it", "--url", started.url, "--token", started.token)
+    assert "visit" in unknown
+    nobody = refused("timeline", "v1", "--url", f"http://127.0.0.1:{free_port()}", "--token", started.token)
+    assert "lonewatch up" in nobody
+
+
+def test_json_is_one_object_on_the_last_line(started: Started) -> None:
+    visit = planned(started)
+    shown = run("timeline", visit, "--url", started.url, "--token", started.token, "--json")
+    assert (shown.returncode, shown.stderr) == (0, "")
+    found: dict[str, Any] = json.loads(shown.stdout.splitlines()[-1])
+    assert found["summary"]["status"] == "planned"
+    text = run("timeline", visit, "--url", started.url, "--token", started.token)
+    assert f"Visit {visit}: planned" in " ".join(text.stdout.split())
+
+
+def test_a_policy_file_is_checked_without_a_server(tmp_path: Path) -> None:
+    good = run("policy", "check", "policies/stepping-stones.toml", "--json")
+    assert good.returncode == 0, good.stderr
+    assert json.loads(good.stdout.splitlines()[-1])["ok"] is True
+    wrong = tmp_path / "wrong.toml"
+    wrong.write_text('policy_id = "x"\n')
+    bad = run("policy", "check", str(wrong))
+    assert bad.returncode == 1
+    assert "wrong.toml: check_ins" in bad.stderr
+    assert "Traceback" not in bad.stderr
+
+
+def planned(started: Started) -> str:
+    """Plan a visit by the first administrator; return its id."""
+    rules = load_policy(ROOT / "policies" / "stepping-stones.toml")
+    headers = {"Authorization": f"Bearer {started.token}"}
+    with httpx2.Client(base_url=f"{started.url}/checkin", headers=headers, timeout=20, trust_env=False) as admin:
+        for path, body in (
+            ("/policies", rules.model_dump(mode="json")),
+            ("/sites", {"site_id": "quay", "name": "Quay", "policy_id": rules.policy_id}),
+            ("/workers", {"worker_id": "ada", "site_id": "quay", "name": "Ada Byrne"}),
+        ):
+            assert admin.post(path, json=body).is_success
+        visit = {"site_id": "quay", "worker_id": "ada", "kind": "one_to_one"}
+        times = {"starts_at": "2100-01-04T09:00:00Z", "expected_end_at": "2100-01-04T10:00:00Z"}
+        visit_id: str = admin.post("/visits", json={**visit, **times}).json()["visit_id"]
+        return visit_id
