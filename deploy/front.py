@@ -39,7 +39,7 @@ _CHANGING = {"POST", "PUT", "DELETE", "PATCH"}
 
 def create_front(services: Mapping[str, Sequence[str]]) -> Starlette:
     """Return the front for services and the addresses of their replicas."""
-    client = httpx2.AsyncClient(timeout=TRY_ANOTHER_AFTER, limits=httpx2.Limits(max_connections=None), trust_env=False)
+    client = httpx2.AsyncClient(limits=httpx2.Limits(max_connections=None), trust_env=False)
 
     async def forward(request: Request) -> Response:
         service = request.url.path.split("/")[1]
@@ -76,8 +76,9 @@ async def _ask(
     while loop.time() < until:
         replica = replicas[turn % len(replicas)]
         turn += 1
+        patience = TRY_ANOTHER_AFTER if len(replicas) > 1 else until - loop.time()
         try:
-            answer = await client.request(method, replica + path, headers=dict(headers), content=body)
+            answer = await client.request(method, replica + path, headers=dict(headers), content=body, timeout=patience)
         except httpx2.TimeoutException:
             continue
         except httpx2.TransportError:

@@ -16,7 +16,7 @@ from unicodedata import category
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from deploy.policy_schema import ISO_8601, WORDS
-from shared.contracts.policy import Span
+from shared.contracts.policy import LONGEST, Span
 
 Problem = tuple[str, str]
 """Where (the key path, list entries counted from 1), and what is wrong with what to do."""
@@ -24,7 +24,7 @@ Problem = tuple[str, str]
 _SPAN_FORM = re.compile(f"{WORDS}|{ISO_8601}")
 _SPAN: TypeAdapter[timedelta] = TypeAdapter(Span)
 _SPAN_ADVICE = (
-    "is no span above zero that can be counted; write a number, a space and seconds, minutes, hours or days, "
+    f"is no span above zero and of at most {LONGEST.days} days; write a number, a space and seconds, minutes, hours or days, "
     'as "5 minutes", or ISO 8601, as "PT5M"'
 )
 _NOT_IN_A_LINE = {"Cc", "Zl", "Zp"}
@@ -76,7 +76,7 @@ def _is_span(value: object) -> bool:
         return False
     try:
         _SPAN.validate_python(value)
-    except (ValidationError, OverflowError):  # more days than can be counted, or less than a microsecond
+    except ValidationError:  # longer than a policy may have it, or less than a microsecond
         return False
     return True
 

@@ -37,8 +37,6 @@ def load_policy(path: Path) -> Policy:
     except ValidationError as error:
         named = {where for where, _ in problems}
         problems += [one for one in contract_problems(error) if one[0] not in named]
-    except OverflowError:
-        pass  # a span of more days than can be counted: strictly has named it
     if policy is None or problems:
         raise PolicyError(*(f"{path}: {where or 'the file'}: {what}." for where, what in problems))
     return policy
@@ -97,7 +95,7 @@ def scaled(policy: Policy, factor: float) -> Policy:
         return Policy.model_validate(content)
     except ValidationError:
         raise PolicyError(
-            f"{policy.policy_id} cannot be made {name} times as fast: a span would be nothing, or the id too long; "
+            f"{policy.policy_id} cannot be made {name} times as fast: a span would be nothing, or the id or title too long; "
             "take a factor nearer to 1."
         ) from None
 

@@ -49,9 +49,9 @@ def meaning(policy: Policy) -> list[str]:
         f"  from: {policy.text}",
         "Before a visit",
         f"  approved by: {_names(policy.approval.roles)} [{source_text(policy.approval.cites)}]",
-        f"  assessment covers: {', '.join(policy.gate.factors) or 'nothing'} [{source_text(policy.gate.cites)}]",
+        f"  assessment covers: {_words(policy.gate.factors)} [{source_text(policy.gate.factors_cites)}]",
         f"  assessment valid for: {_timed(policy.gate.valid_for)}",
-        f"  asked at each start: {', '.join(policy.gate.dynamic_questions) or 'nothing'}",
+        f"  asked at each start: {_words(policy.gate.dynamic_questions)} [{source_text(policy.gate.questions_cites)}]",
         f"Check-ins [{source_text(policy.check_ins.cites)}]",
         f"  at the latest every: {_timed(policy.check_ins.interval)}",
         f"  reminder before: {_timed(policy.check_ins.remind_before)}",
@@ -73,6 +73,10 @@ def _ladder_lines(ladder: Ladder) -> Iterator[str]:
 
 def _timed(timed: Timed) -> str:
     return f"{span_text(timed.span)} [{source_text(timed.cites)}]"
+
+
+def _words(codes: tuple[str, ...]) -> str:
+    return ", ".join(codes) or "nothing"
 
 
 def _names(roles: tuple[Role, ...]) -> str:

@@ -19,6 +19,14 @@ GivenId = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,39}$")]
 Code = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
 """A word that machines compare: a reason, an outcome, a way. Never prose, never personal data."""
 
+_NOT_IN_A_LINE = r"\x00-\x1f\x7f-\x9f\u2028\u2029"
+"""Control characters and the separators of lines and paragraphs, as a class of a regular expression has them."""
+
+Line = Annotated[
+    str, Field(max_length=200, pattern=f"^[^{_NOT_IN_A_LINE}]*[^{_NOT_IN_A_LINE}\\s][^{_NOT_IN_A_LINE}]*$")
+]
+"""A text for people that fits into a mail's subject: one line, not empty, no control characters."""
+
 Instant = AwareDatetime
 """An instant, UTC-aware, on the wire RFC 3339."""
 
@@ -61,8 +69,8 @@ class Sealed(Contract):
 class Cites(Contract):
     """Where a rule comes from: clauses of the operator's policy, rows of the requirement table, or a default of ours."""
 
-    clauses: tuple[str, ...] = ()
-    requirements: tuple[str, ...] = ()
+    clauses: tuple[Line, ...] = ()
+    requirements: tuple[Line, ...] = ()
     ours: bool = False
 
 

@@ -10,27 +10,35 @@ import re
 from datetime import timedelta
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import Field, ValidatorFunctionWrapHandler, WrapValidator, model_validator
 
-from shared.contracts.base import Cites, Code, Contract, Id
+from shared.contracts.base import Cites, Code, Contract, Id, Line
 from shared.contracts.roles import Role
 
 _UNITS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
 _SPAN = re.compile(r"^(\d+(?:\.\d+)?) (second|minute|hour|day)s?$")
 
 
-def _read_span(value: object) -> object:
-    """Read ``5 minutes``; leave anything else to pydantic, which reads ISO 8601."""
-    if isinstance(value, str) and (found := _SPAN.match(value)):
-        try:
-            return timedelta(seconds=float(found[1]) * _UNITS[found[2]])
-        except OverflowError:
-            raise ValueError("is longer than can be counted") from None
-    return value
+LONGEST = timedelta(days=366)
+"""The longest span of a policy: a year, whichever. No instant that is reckoned with it leaves the calendar."""
+
+MOST = 100
+"""Entries of one list of a policy: what an assessment may speak to and a start may answer."""
 
 
-Span = Annotated[timedelta, BeforeValidator(_read_span), Field(gt=timedelta(0))]
-"""A span above zero."""
+def _read_span(value: object, read: ValidatorFunctionWrapHandler) -> timedelta:
+    """Read ``5 minutes``; leave anything else to pydantic, which reads ISO 8601 and raises OverflowError on its way."""
+    try:
+        if isinstance(value, str) and (found := _SPAN.match(value)):
+            value = timedelta(seconds=float(found[1]) * _UNITS[found[2]])
+        span: timedelta = read(value)
+    except OverflowError:
+        raise ValueError("is longer than can be counted") from None
+    return span
+
+
+Span = Annotated[timedelta, Field(gt=timedelta(0), le=LONGEST), WrapValidator(_read_span)]
+"""A span above zero, and no longer than ``LONGEST``."""
 
 Trigger = Literal["check_in_missed", "help"]
 """What opens an escalation, or joins one that is open."""
@@ -61,26 +69,27 @@ class CheckIns(Contract):
 class Approval(Contract):
     """Who approves a visit before it starts."""
 
-    roles: Annotated[tuple[Role, ...], Field(min_length=1)]
+    roles: Annotated[tuple[Role, ...], Field(min_length=1, max_length=MOST)]
     cites: Cites
 
 
 class Gate(Contract):
     """What the assessment of risk must cover before a visit may start."""
 
-    factors: tuple[Code, ...]
+    factors: Annotated[tuple[Code, ...], Field(max_length=MOST)]
     """Factors that an assessment must speak to."""
+    factors_cites: Cites
     valid_for: Timed
-    dynamic_questions: tuple[Code, ...]
+    dynamic_questions: Annotated[tuple[Code, ...], Field(max_length=MOST)]
     """What the worker answers at each start; one ``no`` and the visit does not start."""
-    cites: Cites
+    questions_cites: Cites
 
 
 class Step(Contract):
     """One step of a ladder: these roles are told, then the next step follows after ``wait``."""
 
-    name: str
-    notify: Annotated[tuple[Role, ...], Field(min_length=1)]
+    name: Line
+    notify: Annotated[tuple[Role, ...], Field(min_length=1, max_length=MOST)]
     wait: Span
     """From the dispatch of this step to the next one, whatever became of this one."""
     cites: Cites
@@ -91,7 +100,7 @@ class Ladder(Contract):
     """Who is told, in which order, when one trigger comes."""
 
     trigger: Trigger
-    steps: Annotated[tuple[Step, ...], Field(min_length=1)]
+    steps: Annotated[tuple[Step, ...], Field(min_length=1, max_length=MOST)]
     acknowledgement_lasts: Timed
     """After this an acknowledgement without an end runs out and the ladder alarms again."""
     repeat_every: Timed
@@ -103,9 +112,9 @@ class Policy(Contract):
     """One version of an operator's policy."""
 
     policy_id: Id
-    title: str
-    organisation: str
-    text: str
+    title: Line
+    organisation: Line
+    text: Line
     """Which document this is, with its date."""
     check_ins: CheckIns
     approval: Approval

@@ -40,6 +40,7 @@ PERMISSIONS: dict[str, frozenset[str]] = {
     "register_worker": _ADMINISTRATION,
     "set_contact_points": _ADMINISTRATION | {OWN},
     "issue_token": _ADMINISTRATION,
+    "revoke_token": _ADMINISTRATION | {OWN},
     "give_grant": _ADMINISTRATION,
     "withdraw_grant": _ADMINISTRATION,
     "record_assessment": RESPONDERS | {Role.WORKER},

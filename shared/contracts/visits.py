@@ -66,6 +66,14 @@ class TokenIssued(Event):
     token_id: Id
 
 
+class TokenRevoked(Event):
+    """A bearer token of a person stands for nobody any more: a phone was lost or stolen."""
+
+    type: ClassVar[str] = "worker.token_revoked.v1"
+    worker_id: Id
+    token_id: Id
+
+
 class WorkerHelpRequested(Event):
     """A worker asked for help without a visit."""
 
@@ -102,7 +110,8 @@ class AssessmentRecorded(Event):
     outcome: Literal["acceptable", "cannot_be_managed"]
     factors: tuple[Code, ...]
     """The factors that it speaks to."""
-    controls: tuple[str, ...] = ()
+    controls: tuple[Sealed, ...] = ()
+    """What is done against the risk: free text, which may name people."""
     assessed_by: tuple[Id, ...]
     valid_until_at: Instant
     notes: Sealed | None = None
@@ -270,6 +279,7 @@ EVENTS: tuple[type[Event], ...] = (
     WorkerRegistered,
     ContactPointsSet,
     TokenIssued,
+    TokenRevoked,
     WorkerHelpRequested,
     GrantGiven,
     GrantWithdrawn,

@@ -28,6 +28,12 @@ REMEMBER_TOKEN = """
 INSERT INTO credential (token_sha256, token_id, worker_id) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING
 """
 
+# Revoke a token; nothing where it is revoked already.
+FORGET_TOKEN = """
+UPDATE credential SET revoked_at = clock_timestamp() WHERE token_id = $1 AND revoked_at IS NULL
+RETURNING token_sha256
+"""
+
 
 class NoIdentity(Exception):  # noqa: N818 -- says what is missing
     """No token, or one that nobody holds."""
@@ -83,6 +89,11 @@ class Authority:
     async def remember(self, token: str, token_id: str, worker_id: str) -> None:
         """Let this token stand for a person from now on."""
         await self._keys.execute(REMEMBER_TOKEN, sha256(token.encode()).digest(), token_id, worker_id)
+
+    async def forget(self, token_id: str) -> None:
+        """Let this token stand for nobody: here at once, in other processes once they have kept it for ``KEPT``."""
+        digest = await self._keys.fetchval(FORGET_TOKEN, token_id)
+        self._known.pop(digest, None)
 
     async def authorise(self, identity: Identity, operation: str, site_id: str | None, *, own: bool = False) -> Allowed:
         """Return the roles by which this person may do this at the site (None: at the operator). Raises Forbidden.

@@ -45,6 +45,7 @@ NOTED = {"note": "canary"}
 WAITS, GOES, UNDER_WAY = {"visit_id": Fresh.PLANNED}, {"visit_id": Fresh.APPROVED}, {"visit_id": Fresh.STARTED}
 WORKER, EPISODE = {"worker_id": Fresh.SUBJECT}, {"escalation_id": Fresh.EPISODE}
 AUDITOR = {"worker_id": OPERATORS_AUDITOR}
+TOKEN = {"token_id": Fresh.TOKEN}
 
 TABLE = (
     # checkin, what is set up
@@ -66,6 +67,8 @@ TABLE = (
     Asked("PUT /checkin/workers/{worker_id}/contact-points", WORKER, MAIL),
     Asked("POST /checkin/workers/{worker_id}/tokens", WORKER),
     Asked("POST /checkin/workers/{worker_id}/tokens", AUDITOR, at=OPERATOR_SITE),
+    Asked("POST /checkin/workers/{worker_id}/tokens/{token_id}/revocation", WORKER | TOKEN),
+    Asked("POST /checkin/workers/{worker_id}/tokens/{token_id}/revocation", AUDITOR | TOKEN, at=OPERATOR_SITE),
     Asked("POST /checkin/workers/{worker_id}/help", WORKER, NOTED),
     # and its visits
     Asked("POST /checkin/visits", body=PLAN | {"site_id": SITE, "place": "canary"}),
@@ -143,7 +146,7 @@ def allowed(asked: Asked, operation: str, subject: str) -> dict[str, bool]:
         who: may(
             operation,
             frozenset(role for at, role in held if at in {asked.at, OPERATOR_SITE}),
-            own=asked.own and who == subject,
+            own=asked.own and who == asked.concerned(subject),
         )
         for who, held in everybody.items()
     }
@@ -168,8 +171,9 @@ async def test_whoever_may_is_answered_and_whoever_may_not_changes_and_learns_no
     (operation,) = {name for _, route, name in at_work.routes() if route == asked.route}
     subject = await at_work.subject()
     may_they = allowed(asked, operation, subject)
-    things = frozenset({*asked.fill.values(), *asked.query.values()}) & frozenset(Fresh)
-    untouched, *fresh = await at_work.make(subject, things, 1 + sum(may_they.values()))
+    untouched, *fresh = ids_of_each = await at_work.make(subject, asked.things, 1 + sum(may_they.values()))
+    if Fresh.TOKEN in asked.things:
+        await at_work.tokens(asked.concerned(subject), [ids[Fresh.TOKEN] for ids in ids_of_each])
     await at_work.installation.quiet()
 
     before = await at_work.written()
@@ -199,7 +203,8 @@ async def test_health_metrics_and_descriptions_need_no_identity_and_name_nobody(
         method, _, path = route.partition(" ")
         answer = await at_work.clients[service].request(method, path)
         assert answer.status_code == 200, f"{route}: {answer.text}"
-        assert not {subject, SITE_NAME, SITE} & set(findall(r"[\w-]+", answer.text)), route
+        assert not {subject, SITE} & set(findall(r"[\w-]+", answer.text)), route
+        assert SITE_NAME not in answer.text, route
     assert await at_work.written() == before
 
 

@@ -81,7 +81,13 @@ def policy() -> Policy:
             cites=cites,
         ),
         approval=Approval(roles=(Role.LINE_MANAGER,), cites=cites),
-        gate=Gate(factors=(), valid_for=Timed(span=timedelta(days=30), cites=cites), dynamic_questions=(), cites=cites),
+        gate=Gate(
+            factors=(),
+            factors_cites=cites,
+            valid_for=Timed(span=timedelta(days=30), cites=cites),
+            dynamic_questions=(),
+            questions_cites=cites,
+        ),
         ladders=(
             _ladder(
                 "check_in_missed",

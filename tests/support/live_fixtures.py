@@ -31,12 +31,14 @@ async def world(live: Live) -> AsyncIterator[LiveWorld]:
 
 @pytest.fixture
 def say(request: pytest.FixtureRequest) -> Callable[[str], None]:
-    """Print a sentence among pytest's own: what a test measured, whether it passed or not."""
-    reporter = request.config.pluginmanager.get_plugin("terminalreporter")
+    """Prints a sentence among pytest's own: what a test measured, whether it passed or not."""
+    plugins = request.config.pluginmanager
+    reporter, capture = plugins.get_plugin("terminalreporter"), plugins.get_plugin("capturemanager")
 
     def print_it(sentence: str) -> None:
-        if reporter is not None:
-            reporter.ensure_newline()
-            reporter.write_line(sentence)
+        if reporter is not None and capture is not None:
+            with capture.global_and_fixture_disabled():
+                reporter.ensure_newline()
+                reporter.write_line(sentence)
 
     return print_it

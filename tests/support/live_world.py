@@ -119,10 +119,10 @@ class LiveWorld:
         """Let Hana approve a visit."""
         await self.do(HANA, "approve_visit", visit_id, "approval")
 
-    async def start(self, visit_id: str) -> None:
-        """Let Ada start a visit, with every question about the risk on the spot answered yes."""
+    async def start(self, visit_id: str) -> dict[str, Any]:
+        """Let Ada start a visit, with every question about the risk on the spot answered yes; return where it stands."""
         answers = dict.fromkeys(self.policy.gate.dynamic_questions, True)
-        await self.do(ADA, "start_visit", visit_id, "start", dynamic_assessment=answers)
+        return await self.do(ADA, "start_visit", visit_id, "start", dynamic_assessment=answers)
 
     async def start_visit(self, interval: timedelta | None = None) -> str:
         """Plan, approve and start a visit of Ada's; return its id."""

@@ -21,7 +21,7 @@ from fastapi.routing import iter_route_contexts
 from deploy.database import SERVICES
 from shared.contracts.base import OPERATOR_SITE, Event, Sealed, stream_of
 from shared.contracts.roles import Role
-from shared.contracts.visits import GrantGiven, GrantWithdrawn, WorkerRegistered
+from shared.contracts.visits import GrantGiven, GrantWithdrawn, TokenIssued, WorkerRegistered
 from shared.runtime.ids import new_id
 from shared.runtime.links import link_code
 from shared.runtime.log import Append, By, Write
@@ -85,6 +85,7 @@ class Fresh(StrEnum):
     """Stands in a request for the id of something that no other request has touched."""
 
     SUBJECT = "the worker whom the request is about"
+    TOKEN = "a token of whoever is named"
     PLANNED = "a visit of theirs that is planned"
     APPROVED = "one that is approved"
     STARTED = "one that is under way"
@@ -106,6 +107,16 @@ class Asked:
     """The site whose roles count, beside those of the operator."""
     own: bool = True
     """Whether the person concerned counts as such."""
+
+    @property
+    def things(self) -> frozenset[str]:
+        """What has to be made for it."""
+        return frozenset({*self.fill.values(), *self.query.values()}) & frozenset(Fresh)
+
+    def concerned(self, subject: str) -> str:
+        """Return the person concerned: who is named in the path, or else a worker made for this request."""
+        named = self.fill.get("worker_id", Fresh.SUBJECT)
+        return subject if named == Fresh.SUBJECT else named
 
     @property
     def service(self) -> str:
@@ -132,12 +143,14 @@ class Desk:
                     yield service, f"{method} {route.path}", route.name or "(no name)"
 
     async def written(self) -> tuple[int, ...]:
-        """Return how much there is in the log, of ids from outside, of deadlines, of persons' keys, of tokens."""
+        """Return how much there is in the log, of ids from outside, of deadlines, of persons' keys, of tokens and of revoked ones."""
         in_log = await self.installation.admin.fetchrow(
             "SELECT position, (SELECT count(*) FROM log.event), (SELECT count(*) FROM log.command),"
             " (SELECT count(*) FROM log.deadline) FROM log.head"
         )
-        in_keys = await self.keys.fetchrow("SELECT (SELECT count(*) FROM key), (SELECT count(*) FROM credential)")
+        in_keys = await self.keys.fetchrow(
+            "SELECT (SELECT count(*) FROM key), count(*), count(revoked_at) FROM credential"
+        )
         assert in_log
         assert in_keys
         return *in_log, *in_keys
@@ -191,13 +204,14 @@ class Desk:
         made: list[Mapping[str, str]] = [
             {
                 Fresh.SUBJECT: subject,
+                Fresh.TOKEN: f"{visit_id}-token",
                 **dict.fromkeys((Fresh.PLANNED, Fresh.APPROVED, Fresh.STARTED), visit_id),
                 Fresh.EPISODE: f"{visit_id}.1",
                 Fresh.NOTIFICATION: f"{visit_id}.1.1",
             }
             for visit_id in visits
         ]
-        if things - {Fresh.SUBJECT}:
+        if things - {Fresh.SUBJECT, Fresh.TOKEN}:
             events = 1 if Fresh.PLANNED in things else 2 if Fresh.APPROVED in things else 3
             await self.append("checkin", *(of_visit("visit", it, it, *visit_of(it, subject)[:events]) for it in visits))
         if things & {Fresh.EPISODE, Fresh.NOTIFICATION}:
@@ -207,6 +221,11 @@ class Desk:
             queued = (of_visit("notification", f"{it}.1.1", it, queued_for(it, subject)) for it in visits)
             await self.append("notifier", *queued)
         return made
+
+    async def tokens(self, worker_id: str, token_ids: list[str]) -> None:
+        """Record tokens of somebody, which open nothing."""
+        issued: list[Event] = [TokenIssued(worker_id=worker_id, token_id=token_id) for token_id in token_ids]
+        await self.append("checkin", await self._next("worker", worker_id, issued))
 
     async def ask(self, asked: Asked, ids: Mapping[str, str], headers: Mapping[bytes, bytes]) -> httpx2.Response:
         """Send a request with these ids in it."""
@@ -236,6 +255,7 @@ class Desk:
         return Write(stream_of("worker", worker_id), 0, [registered], site_id=site_id)
 
     async def _next(self, kind: str, subject_id: str, events: list[Event]) -> Write:
+        """Return what comes after all that a stream of the site or of a worker holds."""
         stream_id = stream_of(kind, subject_id)
         count = "SELECT count(*) FROM log.event WHERE stream_id = $1"
         return Write(stream_id, await self.installation.admin.fetchval(count, stream_id), events, site_id=subject_id)

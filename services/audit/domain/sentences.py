@@ -81,6 +81,8 @@ def _of_directory(event: Event, by: str, near: datetime) -> str | None:
             return f"{by} set how {person(worker_id)} is reached: {len(points)} contact points."
         case visits.TokenIssued(worker_id=worker_id):
             return f"{by} issued a token to {person(worker_id)}."
+        case visits.TokenRevoked(worker_id=worker_id, token_id=token_id):
+            return f"{by} revoked token {token_id} of {person(worker_id)}."
         case visits.WorkerHelpRequested(worker_id=worker_id):
             return _help(by, worker_id, "without a visit")
         case visits.GrantGiven(worker_id=worker_id, role=role, site_id=site_id):

@@ -63,7 +63,7 @@ async def record_assessment(body: AssessmentBody, by: Commanding, app: App) -> d
         outcome=body.outcome,
         factors=body.factors,
         assessment_id=body.assessment_id,
-        controls=body.controls,
+        controls=tuple(control.get_secret_value() for control in body.controls),
         assessed_by=body.assessed_by,
         valid_until_at=body.valid_until_at,
         notes=clear(body.notes),

@@ -9,7 +9,7 @@ from fastapi import Depends, Path, Request
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, SecretStr, model_validator
 
 from services.checkin.application import Application
-from shared.contracts.base import Code, Id
+from shared.contracts.base import Code, Id, Line
 from shared.contracts.roles import Role
 from shared.contracts.visits import Channel
 
@@ -22,11 +22,15 @@ Short = Annotated[SecretStr, Field(min_length=1, max_length=200)]
 Note = Annotated[SecretStr, Field(min_length=1, max_length=4000)]
 """What somebody writes freely: personal until shown otherwise."""
 
+Control = Annotated[SecretStr, Field(min_length=1, max_length=500)]
+"""What is done against a risk: a sentence, which may name people."""
+
 Address = Annotated[SecretStr, Field(min_length=3, max_length=2000)]
 
 VisitId = Annotated[Id, Path()]
 SiteId = Annotated[Id, Path()]
 WorkerId = Annotated[Id, Path()]
+TokenId = Annotated[Id, Path()]
 
 
 def clear(text: SecretStr | None) -> str | None:
@@ -53,7 +57,7 @@ class SiteBody(Body):
     """A new site."""
 
     site_id: Id | None = None
-    name: Annotated[str, Field(min_length=1, max_length=200)]
+    name: Line
     policy_id: Id
 
 
@@ -71,7 +75,7 @@ class AssessmentBody(Body):
     site_id: Id
     outcome: Literal["acceptable", "cannot_be_managed"]
     factors: Annotated[tuple[Code, ...], Field(max_length=100)]
-    controls: Annotated[tuple[Annotated[str, Field(max_length=500)], ...], Field(max_length=100)] = ()
+    controls: Annotated[tuple[Control, ...], Field(max_length=100)] = ()
     assessed_by: Annotated[tuple[Id, ...], Field(max_length=20)] = ()
     valid_until_at: Instant | None = None
     notes: Note | None = None

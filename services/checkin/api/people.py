@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends
 
 from services.checkin.api import calls
-from services.checkin.api.models import App, ContactPointsBody, WorkerBody, WorkerId, clear
+from services.checkin.api.models import App, ContactPointsBody, TokenId, WorkerBody, WorkerId, clear
 from services.checkin.application import ContactPointGiven
 from shared.runtime.identity import Identity
 from shared.runtime.web import Caller, answer, caller, reader
@@ -46,6 +46,12 @@ async def issue_token(worker_id: WorkerId, by: Commanding, app: App) -> dict[str
     handled, token = await app.issue_token(by, worker_id)
     shown = "shown this once: keep it" if token else "shown before and kept nowhere: issue another with a new key"
     return {**answer(handled), "token": token, "notice": shown}
+
+
+@router.post("/{worker_id}/tokens/{token_id}/revocation", name="revoke_token")
+async def revoke_token(worker_id: WorkerId, token_id: TokenId, by: Commanding, app: App) -> dict[str, Any]:
+    """Let a token stand for nobody any more, once every service has looked it up again: after 10 seconds at most."""
+    return answer(await app.revoke_token(by, worker_id, token_id))
 
 
 @router.post("/{worker_id}/help", name="ask_for_help", openapi_extra=calls.OPENAPI)

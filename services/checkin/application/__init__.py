@@ -9,6 +9,7 @@ from services.checkin.application.installing import Installing
 from services.checkin.application.people import ContactPointGiven
 from services.checkin.application.planning import ContactGiven, Planned, Planning
 from services.checkin.application.reading import Reading
+from services.checkin.application.tokens import Tokens
 from services.checkin.application.visits import Visits
 from services.checkin.application.watch import Watch
 
@@ -16,5 +17,5 @@ __all__ = ["Application", "AssessmentGiven", "ContactGiven", "ContactPointGiven"
 
 
 @dataclass(frozen=True)
-class Application(Directory, Installing, Planning, Visits, Watch, Reading):
+class Application(Directory, Installing, Planning, Tokens, Visits, Watch, Reading):
     """All that checkin does for people, for the feed and for the clock."""

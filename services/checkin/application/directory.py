@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class AssessmentGiven:
-    """An assessment as somebody sends it. ``notes`` are clear here and sealed before anything is decided."""
+    """An assessment as somebody sends it: ``controls`` and ``notes`` clear, and sealed before anything is decided."""
 
     site_id: str
     outcome: Literal["acceptable", "cannot_be_managed"]
@@ -108,6 +108,7 @@ class Directory(Core):
         site = await self.site(given.site_id)
         assessment_id = given.assessment_id or new_id()
         stream_id, policy = stream_of("assessment", assessment_id), stream_of("policy", site.policy_id)
+        controls = [await self.keyring.seal(assessment_id, control) for control in given.controls]
         notes = await self.seal(assessment_id, given.notes)
 
         def decide(loaded: Loaded) -> Decided:
@@ -121,7 +122,7 @@ class Directory(Core):
                 site_known=True,
                 now=loaded.now,
                 valid_until_at=given.valid_until_at,
-                controls=given.controls,
+                controls=tuple(controls),
                 notes=notes,
             )
             recorded = write(

@@ -1,4 +1,4 @@
-"""People: who is known, how they are reached, their tokens, and their call for help without a visit."""
+"""People: who is known, how they are reached, and their call for help without a visit."""
 
 from __future__ import annotations
 
@@ -9,15 +9,13 @@ from services.checkin.application.core import Core
 from services.checkin.domain import (
     WORKER,
     AskForHelpWithoutVisit,
-    IssueToken,
     RegisterWorker,
     SetContactPoints,
 )
 from shared.contracts.base import OPERATOR_SITE, stream_of
-from shared.contracts.grants import fold_grants
 from shared.contracts.visits import Channel, ContactPoint
 from shared.runtime.commands import Decided, write
-from shared.runtime.ids import new_id, new_token
+from shared.runtime.ids import new_id
 from shared.runtime.log import By
 
 if TYPE_CHECKING:
@@ -28,8 +26,6 @@ if TYPE_CHECKING:
     from shared.runtime.commands import Handled
     from shared.runtime.log import Loaded
     from shared.runtime.web import Caller
-
-_OPERATOR_GRANTS = stream_of("grant", OPERATOR_SITE)
 
 
 @dataclass(frozen=True)
@@ -42,7 +38,7 @@ class ContactPointGiven:
 
 
 class People(Core):
-    """What concerns one person. Every method but ``install`` raises Forbidden and Rejected."""
+    """What concerns one person. Every method raises Forbidden and Rejected."""
 
     async def register_worker(self, caller: Caller, worker_id: str | None, site_id: str, name: str) -> Handled:
         """Make a person known, at the site that looks after them."""
@@ -83,31 +79,6 @@ class People(Core):
             allowed.guards,
             answer,
         )
-
-    async def issue_token(self, caller: Caller, worker_id: str) -> tuple[Handled, str | None]:
-        """Issue a bearer token to a person; None for a repeat, which cannot show the first one's token again.
-
-        Whoever holds a role at the operator gets theirs from an administrator of the operator.
-        """
-        worker = await self.worker(worker_id)
-        await self.authorise_at(caller.identity, "issue_token", worker.site_id)
-        at_operator = fold_grants(await self.history(_OPERATOR_GRANTS)).roles_of(worker_id)
-        site_id = OPERATOR_SITE if at_operator else worker.site_id
-        allowed = await self.authorise_at(caller.identity, "issue_token", site_id)
-        token_id, token = new_id(), new_token()
-        handled = await self._on_worker(
-            "issue_token",
-            caller,
-            worker_id,
-            lambda now: IssueToken(token_id, now),
-            allowed.guards,
-            {"token_id": token_id},
-        )
-        if not handled.outcome.first:
-            return handled, None
-        # A crash here leaves the record of a token that nobody holds: issue another.
-        await self.authority.remember(token, token_id, worker_id)
-        return handled, token
 
     async def ask_for_help_without_visit(
         self, caller: Caller, worker_id: str, note: str | None, occurred_at: datetime | None

@@ -27,7 +27,7 @@ class RecordAssessment:
     site_known: bool
     now: datetime
     valid_until_at: datetime | None = None
-    controls: tuple[str, ...] = ()
+    controls: tuple[Sealed, ...] = ()
     notes: Sealed | None = None
 
 

@@ -47,6 +47,7 @@ REFUSALS: Mapping[str, str] = MappingProxyType(
         "policy_unknown": "There is no policy with this id: check the id, or adopt the policy first.",
         "worker_exists": "Another person has this id: give the new person an id of their own.",
         "worker_unknown": "Nobody is known by this id: check the id, or register the person first.",
+        "token_unknown": "This person holds no token with this id: read the person to see which they hold.",
         "contact_point_twice": "Two contact points have the same id: give each an id of its own.",
         "last_administrator": (
             "This is the operator's last administrator: give the role to somebody else before it is withdrawn."

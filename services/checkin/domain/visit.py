@@ -125,7 +125,7 @@ def _approve(command: ApproveVisit, visit: Visit) -> list[Event]:
         raise Rejected("not_awaiting_approval")
     gate = command.policy.gate
     assessment = check_assessment(plan, command.assessment, gate, command.now)
-    cites = join_cites(command.policy.approval.cites, gate.cites)
+    cites = join_cites(command.policy.approval.cites, gate.factors_cites)
     return [
         VisitApproved(visit_id=plan.visit_id, assessment_id=assessment.assessment_id, by=command.by, cites=cites),
     ]
@@ -167,8 +167,8 @@ def _start(command: StartVisit, visit: Visit) -> list[Event]:
     check_assessment(plan, command.assessment, gate, command.now)
     check_answers(command.answers, gate)
     due_at = _following(plan, visit, command.now)
-    answers = dict(command.answers)
-    return [VisitStarted(visit_id=plan.visit_id, dynamic_assessment=answers, due_at=due_at, cites=gate.cites)]
+    answers, cites = dict(command.answers), gate.questions_cites
+    return [VisitStarted(visit_id=plan.visit_id, dynamic_assessment=answers, due_at=due_at, cites=cites)]
 
 
 def _under_way(visit: Visit) -> tuple[VisitPlanned, datetime]:

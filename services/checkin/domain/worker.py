@@ -14,6 +14,7 @@ from shared.contracts.visits import (
     ContactPoint,
     ContactPointsSet,
     TokenIssued,
+    TokenRevoked,
     WorkerHelpRequested,
     WorkerRegistered,
 )
@@ -48,6 +49,14 @@ class IssueToken:
 
 
 @dataclass(frozen=True)
+class RevokeToken:
+    """Record that a token stands for its person no more."""
+
+    token_id: str
+    now: datetime
+
+
+@dataclass(frozen=True)
 class AskForHelpWithoutVisit:
     """A person asks for help who is on no visit, or whose visit is not known."""
 
@@ -55,7 +64,7 @@ class AskForHelpWithoutVisit:
     now: datetime
 
 
-WorkerCommand = RegisterWorker | SetContactPoints | IssueToken | AskForHelpWithoutVisit
+WorkerCommand = RegisterWorker | SetContactPoints | IssueToken | RevokeToken | AskForHelpWithoutVisit
 """Everything that a worker's stream decides."""
 
 
@@ -66,6 +75,8 @@ class Worker:
     registered: WorkerRegistered | None = None
     contact_points: tuple[ContactPoint, ...] = ()
     token_ids: tuple[str, ...] = ()
+    """Tokens that stand for the person."""
+    revoked_token_ids: tuple[str, ...] = ()
 
 
 def decide(command: WorkerCommand, worker: Worker) -> list[Event]:
@@ -77,9 +88,11 @@ def decide(command: WorkerCommand, worker: Worker) -> list[Event]:
             return _set_contact_points(command, worker)
         case IssueToken():
             registered = _registered(worker)
-            if command.token_id in worker.token_ids:
+            if command.token_id in (*worker.token_ids, *worker.revoked_token_ids):
                 return []
             return [TokenIssued(worker_id=registered.worker_id, token_id=command.token_id)]
+        case RevokeToken():
+            return _revoke(command, worker)
         case AskForHelpWithoutVisit():
             registered = _registered(worker)
             return [
@@ -116,6 +129,15 @@ def _set_contact_points(command: SetContactPoints, worker: Worker) -> list[Event
     return [ContactPointsSet(worker_id=registered.worker_id, contact_points=points)]
 
 
+def _revoke(command: RevokeToken, worker: Worker) -> list[Event]:
+    registered = _registered(worker)
+    if command.token_id in worker.revoked_token_ids:
+        return []
+    if command.token_id not in worker.token_ids:
+        raise Rejected("token_unknown")
+    return [TokenRevoked(worker_id=registered.worker_id, token_id=command.token_id)]
+
+
 def evolve(worker: Worker, event: Event) -> Worker:
     """Return the person after an event. A call for help changes nothing here: escalation follows it."""
     match event:
@@ -125,6 +147,9 @@ def evolve(worker: Worker, event: Event) -> Worker:
             return replace(worker, contact_points=event.contact_points)
         case TokenIssued():
             return replace(worker, token_ids=(*worker.token_ids, event.token_id))
+        case TokenRevoked(token_id=token_id):
+            left = tuple(one for one in worker.token_ids if one != token_id)
+            return replace(worker, token_ids=left, revoked_token_ids=(*worker.revoked_token_ids, token_id))
         case _:
             return worker
 

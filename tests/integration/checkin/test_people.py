@@ -4,11 +4,29 @@ import asyncio
 import stat
 from pathlib import Path
 
+import asyncpg
+import pytest
+
 from services.checkin.app import make_first_administrator
+from shared.runtime.identity import Authority, NoIdentity
 from tests.support.services import Installation, bearer
 from tests.support.world import ANNA, BEN, SITE, World
 
 KEY = {"Idempotency-Key": "token-1"}
+
+
+def revocation(worker_id: str, token_id: str) -> str:
+    return f"/workers/{worker_id}/tokens/{token_id}/revocation"
+
+
+async def stands_for(world: World, token: str) -> str | None:
+    """Return whom a token stands for where nobody has kept it: in a service that was just started."""
+    running = world.installation.running["checkin"]
+    keys = running.keyring._pool  # noqa: SLF001 -- of the same installation
+    try:
+        return (await Authority(running.commands.pool, keys).identify(token)).worker_id
+    except NoIdentity:
+        return None
 
 
 def names_in(directory: Path) -> set[str]:
@@ -22,6 +40,70 @@ async def test_a_token_is_shown_once_and_a_repeat_says_so(world: World) -> None:
     assert "issue another" in again["notice"]
     world.tokens[ANNA] = first["token"]
     assert (await world.done(ANNA, "GET", f"/workers/{ANNA}"))["worker_id"] == ANNA
+
+
+async def test_a_token_that_is_revoked_stands_for_nobody_and_the_other_one_still_does(world: World) -> None:
+    lost = await world.done(None, "POST", f"/workers/{ANNA}/tokens")
+    phone = world.tokens[ANNA]
+    assert await stands_for(world, lost["token"]) == ANNA
+    world.tokens["whoever found it"] = lost["token"]
+    await world.done("whoever found it", "GET", f"/workers/{ANNA}")
+    answer = await world.done(ANNA, "POST", revocation(ANNA, lost["token_id"]))
+    assert (answer["worker_id"], answer["token_id"]) == (ANNA, lost["token_id"])
+    assert await world.refused("whoever found it", "GET", f"/workers/{ANNA}") == (401, "no_identity")
+    assert (await stands_for(world, lost["token"]), await stands_for(world, phone)) == (None, ANNA)
+    assert lost["token_id"] not in (await world.done(ANNA, "GET", f"/workers/{ANNA}"))["token_ids"]
+
+
+async def test_a_revocation_that_a_crash_cut_off_is_finished_by_sending_it_again(world: World) -> None:
+    issued = await world.done(None, "POST", f"/workers/{ANNA}/tokens")
+    path = revocation(ANNA, issued["token_id"])
+    await world.done(None, "POST", path, headers=KEY)
+    for headers in (KEY, {}):  # the same request, and the same command as a new one
+        await _as_if_never_done(world, issued["token_id"])
+        assert await stands_for(world, issued["token"]) == ANNA
+        await world.done(None, "POST", path, headers=headers)
+        assert await stands_for(world, issued["token"]) is None
+    assert (await world.installation.types(f"worker-{ANNA}")).count("worker.token_revoked.v1") == 1
+
+
+async def _as_if_never_done(world: World, token_id: str) -> None:
+    keys = await asyncpg.connect(world.installation.database.keys_admin, ssl=False)
+    try:
+        await keys.execute("UPDATE credential SET revoked_at = NULL WHERE token_id = $1", token_id)
+    finally:
+        await keys.close()
+
+
+async def test_a_token_that_is_revoked_before_anybody_could_show_it_is_never_anybody_s(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    remember = Authority.remember
+
+    async def late(authority: Authority, token: str, token_id: str, worker_id: str) -> None:
+        await world.done(None, "POST", revocation(worker_id, token_id))
+        await remember(authority, token, token_id, worker_id)
+
+    monkeypatch.setattr(Authority, "remember", late)
+    issued = await world.done(None, "POST", f"/workers/{ANNA}/tokens")
+    assert await stands_for(world, issued["token"]) is None
+
+
+async def test_a_token_is_revoked_by_its_person_or_an_administrator_and_only_where_it_is_theirs(world: World) -> None:
+    own = (await world.done(ANNA, "GET", f"/workers/{ANNA}"))["token_ids"][0]
+    assert await world.refused(BEN, "POST", revocation(ANNA, own)) == (403, "forbidden")
+    assert await world.refused(None, "POST", revocation(BEN, own)) == (404, "token_unknown")
+    assert await world.refused(None, "POST", revocation("nobody", own)) == (404, "worker_unknown")
+    assert await stands_for(world, world.tokens[ANNA]) == ANNA
+
+
+async def test_an_administrator_of_a_site_locks_nobody_out_who_holds_a_role_at_the_operator(world: World) -> None:
+    await world.person("dora", "administrator")
+    await world.person("eve", "worker")
+    [token_id] = (await world.done("eve", "GET", "/workers/eve"))["token_ids"]
+    await world.done(None, "POST", "/sites/operator/grants", {"worker_id": "eve", "role": "auditor"})
+    assert await world.refused("dora", "POST", revocation("eve", token_id)) == (403, "forbidden")
+    await world.done(None, "POST", revocation("eve", token_id))
 
 
 async def test_only_an_administrator_of_the_place_sets_it_up(world: World) -> None:

@@ -11,6 +11,8 @@ from tests.support.world import ANNA, BEN, SITE, World, make_world
 CANARY = "canary"
 """In every name, place, note, address and number of these tests, and nowhere else."""
 
+RISK = {"site_id": SITE, "outcome": "acceptable", "factors": ["person"]}
+
 
 async def _bodies_of_refusals(world: World, visit_id: str) -> str:
     """Send canaries where each is refused, and return all that was answered."""
@@ -27,6 +29,8 @@ async def _bodies_of_refusals(world: World, visit_id: str) -> str:
         (BEN, "POST", f"/visits/{visit_id}/refusal", {"reason": "Canary was there", "note": "canary"}),
         (BEN, "POST", f"/visits/{visit_id}/refusal", {"reason": "too_late", "note": "canary"}),
         (ANNA, "POST", f"/visits/{visit_id}/canary", {"note": "canary"}),
+        (BEN, "POST", "/assessments", RISK | {"controls": ["canary" * 100]}),
+        (BEN, "POST", "/assessments", RISK | {"controls": ["Canary waits"], "valid_until_at": "2001-01-01T00:00:00Z"}),
     ]
     texts = []
     for who, method, path, body in wrong:
@@ -51,6 +55,7 @@ async def _tell(world: World) -> str:
     await world.done(ANNA, "PUT", f"/workers/{ANNA}/contact-points", {"contact_points": points})
     await world.done(ANNA, "POST", f"/visits/{visit_id}/help", {"note": "canary: come quickly"})
     await world.done(ANNA, "POST", f"/workers/{ANNA}/help", {"note": "canary: come quickly"})
+    await world.done(BEN, "POST", "/assessments", RISK | {"controls": ["Canary waits outside"], "notes": "canary"})
     planned = await world.planned()
     await world.done(BEN, "POST", f"/visits/{planned}/refusal", {"reason": "not_alone", "note": "canary was there"})
     return await _bodies_of_refusals(world, visit_id)

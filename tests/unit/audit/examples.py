@@ -69,7 +69,13 @@ POLICY = Policy(
         cites=cites("regular"),
     ),
     approval=Approval(roles=(Role.SUPERVISOR,), cites=cites("approval")),
-    gate=Gate(factors=(), valid_for=timed(1440, "valid"), dynamic_questions=(), cites=cites("gate")),
+    gate=Gate(
+        factors=(),
+        factors_cites=cites("gate"),
+        valid_for=timed(1440, "valid"),
+        dynamic_questions=(),
+        questions_cites=cites("gate"),
+    ),
     ladders=(MISSED, HELP),
 )
 
@@ -251,11 +257,18 @@ EVERY_EVENT: tuple[Event, ...] = (
     visits.WorkerRegistered(worker_id=WALT, site_id="north", name=sealed("Walt")),
     visits.ContactPointsSet(worker_id=WALT, contact_points=()),
     visits.TokenIssued(worker_id=WALT, token_id="t1"),
+    visits.TokenRevoked(worker_id=WALT, token_id="t1"),
     visits.WorkerHelpRequested(worker_id=WALT, site_id="north"),
     visits.GrantGiven(site_id="north", worker_id=WALT, role=Role.WORKER),
     visits.GrantWithdrawn(site_id="north", worker_id=WALT, role=Role.WORKER),
     visits.AssessmentRecorded(
-        assessment_id="a1", site_id="north", outcome="acceptable", factors=(), assessed_by=(SUE,), valid_until_at=T0
+        assessment_id="a1",
+        site_id="north",
+        outcome="acceptable",
+        factors=(),
+        controls=(sealed("not alone at 12 Mill Lane"),),
+        assessed_by=(SUE,),
+        valid_until_at=T0,
     ),
     PLANNED,
     APPROVED,

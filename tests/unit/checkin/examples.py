@@ -70,9 +70,10 @@ POLICY_1 = Policy(
     approval=Approval(roles=(Role.SUPERVISOR, Role.LINE_MANAGER), cites=cites("5")),
     gate=Gate(
         factors=("location", "person"),
+        factors_cites=cites("6"),
         valid_for=timed(timedelta(days=365), "6.1"),
         dynamic_questions=tuple(YES),
-        cites=cites("6"),
+        questions_cites=cites("6.2"),
     ),
     ladders=(_ladder("check_in_missed"), _ladder("help")),
 )
@@ -103,7 +104,7 @@ PLANNED = VisitPlanned(
 APPROVED = VisitApproved(
     visit_id="visit1", assessment_id="assessment1", by=SUPERVISOR_ID, cites=Cites(clauses=("5", "6"))
 )
-STARTED = VisitStarted(visit_id="visit1", dynamic_assessment=YES, due_at=DUE, cites=cites("6"))
+STARTED = VisitStarted(visit_id="visit1", dynamic_assessment=YES, due_at=DUE, cites=cites("6.2"))
 MISSED = CheckInMissed(
     visit_id="visit1",
     worker_id=WORKER_ID,

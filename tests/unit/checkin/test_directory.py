@@ -20,6 +20,7 @@ from services.checkin.domain import (
     RecordAssessment,
     RegisterSite,
     RegisterWorker,
+    RevokeToken,
     SetContactPoints,
     WithdrawGrant,
     WorkerCommand,
@@ -37,6 +38,7 @@ from shared.contracts.visits import (
     PolicyAdopted,
     SiteRegistered,
     TokenIssued,
+    TokenRevoked,
     WorkerHelpRequested,
     WorkerRegistered,
 )
@@ -156,6 +158,20 @@ def test_a_token_is_recorded_by_its_id_and_once() -> None:
     assert given(WORKER, ANNA, issued).then(IssueToken("token2", T0)).state.token_ids == ("token1", "token2")
 
 
+def test_a_token_is_revoked_once_and_its_id_never_stands_for_anybody_again() -> None:
+    issued = TokenIssued(worker_id="anna", token_id="token1")
+    anna = given(WORKER, ANNA, issued).then(IssueToken("token2", T0))
+    assert anna.when(RevokeToken("token1", T0)) == [TokenRevoked(worker_id="anna", token_id="token1")]
+    without = anna.then(RevokeToken("token1", T0))
+    assert (without.state.token_ids, without.state.revoked_token_ids) == (("token2",), ("token1",))
+    assert without.when(RevokeToken("token1", T0)) == []
+    assert without.when(IssueToken("token1", T0)) == []
+
+
+def test_only_a_token_that_the_person_holds_can_be_revoked() -> None:
+    assert given(WORKER, ANNA).rejected(RevokeToken("token1", T0)) == "token_unknown"
+
+
 def test_help_is_taken_from_somebody_without_a_visit_every_time() -> None:
     asked = WorkerHelpRequested(worker_id="anna", site_id="site1", note=NOTE)
     assert given(WORKER, ANNA, asked, asked).when(AskForHelpWithoutVisit(NOTE, T0)) == [asked]
@@ -163,7 +179,12 @@ def test_help_is_taken_from_somebody_without_a_visit_every_time() -> None:
 
 @pytest.mark.parametrize(
     "command",
-    [SetContactPoints((MAIL,), T0), IssueToken("token1", T0), AskForHelpWithoutVisit(None, T0)],
+    [
+        SetContactPoints((MAIL,), T0),
+        IssueToken("token1", T0),
+        RevokeToken("token1", T0),
+        AskForHelpWithoutVisit(None, T0),
+    ],
     ids=lambda command: type(command).__name__,
 )
 def test_nothing_is_recorded_of_somebody_who_is_not_known(command: WorkerCommand) -> None:
@@ -237,6 +258,11 @@ def test_an_assessment_cannot_count_for_longer_than_the_policy_lets_it() -> None
 
 def test_an_assessment_has_not_expired_when_it_is_recorded() -> None:
     assert given(ASSESSMENT).rejected(replace(RECORD, valid_until_at=T0)) == "valid_until_in_the_past"
+
+
+def test_an_assessment_keeps_what_is_done_against_the_risk_sealed() -> None:
+    [event] = given(ASSESSMENT).when(replace(RECORD, controls=(NOTE,)))
+    assert event == RECORDED.model_copy(update={"controls": (NOTE,)})
 
 
 def test_recording_the_same_assessment_again_changes_nothing() -> None:

@@ -33,10 +33,12 @@ def test_check_prints_each_step_with_its_time_its_roles_and_its_source() -> None
     code, out, err = run("check", str(FILE))
     assert (code, err) == (0, "")
     assert "approved by: head_of_provision [S3 6.1, PL-01, RO-05]" in out
+    assert "experience_and_training [S3 5, RA-01, RA-05, RA-11]" in out
+    assert "feels_safe [ours, for S3 6.1, S3 6.2" in out
     assert "at the latest every: 30 minutes [ours, for S3 6.2, CI-02]" in out
     assert "  at once: supervisor [S3 6.2" in out
     assert "  after 5 minutes: head_of_provision [S3 12" in out
-    assert "  after 10 minutes: head_of_provision and dsl [S3 6.2" in out
+    assert "  after 10 minutes: supervisor and head_of_provision and dsl [S3 6.2" in out
     assert "  after 15 minutes: everyone of the site, again every 5 minutes [ours]" in out
 
 
@@ -44,6 +46,8 @@ def test_check_names_what_is_ours_and_where_there_is_a_gap() -> None:
     _, out, _ = run("check", str(FILE))
     ours, gap = out.split("Left open by the text, so ours\n")[1].split("Gaps\n")
     assert "  check_ins.grace\n" in ours
+    assert "  gate.questions\n" in ours
+    assert "  gate.factors\n" not in ours
     assert "  ladders[2].steps[1].wait\n" in ours
     assert "nobody stands in for head_of_provision" in gap
 
@@ -78,7 +82,13 @@ def test_what_a_policy_lacks_is_a_gap() -> None:
     poor = POLICY.model_copy(
         update={
             "approval": Approval(roles=(Role.DSL,), cites=Cites()),
-            "gate": Gate(factors=(), valid_for=POLICY.gate.valid_for, dynamic_questions=(), cites=OURS),
+            "gate": Gate(
+                factors=(),
+                factors_cites=OURS,
+                valid_for=POLICY.gate.valid_for,
+                dynamic_questions=(),
+                questions_cites=OURS,
+            ),
         }
     )
     assert [gap.split(": ")[0] for gap in gaps(poor)] == [

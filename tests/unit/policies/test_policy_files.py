@@ -62,5 +62,16 @@ def test_at_stepping_stones_a_missed_check_in_goes_from_the_supervisor_to_the_pe
     assert [step.notify for step in ladder.steps] == [
         (Role.SUPERVISOR,),
         (Role.HEAD_OF_PROVISION,),
-        (Role.HEAD_OF_PROVISION, Role.DSL),
+        (Role.SUPERVISOR, Role.HEAD_OF_PROVISION, Role.DSL),
     ]
+
+
+@pytest.mark.requirement("M-10")
+def test_at_stepping_stones_every_step_that_has_emergency_services_called_after_a_miss_tells_the_supervisor() -> None:
+    ladder = load_policy(ROOT / "policies" / "stepping-stones.toml").ladder_for("check_in_missed")
+    calling = [step for step in ladder.steps if "emergency services are called" in step.name]
+    assert [step for step in ladder.steps if "M-10" in step.cites.requirements] == calling
+    assert calling[-1] == ladder.steps[-1]
+    assert [
+        step.name for step in calling if Role.SUPERVISOR not in step.notify or "S3 6.2" not in step.cites.clauses
+    ] == []

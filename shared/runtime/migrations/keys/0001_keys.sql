@@ -26,4 +26,4 @@ CREATE TABLE secret (
 
 GRANT SELECT, INSERT ON key, secret TO lonewatch_service;
 GRANT SELECT ON credential TO lonewatch_service;
-GRANT INSERT ON credential TO lonewatch_checkin;
+GRANT INSERT, UPDATE (revoked_at) ON credential TO lonewatch_checkin;
