@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from services.audit.readmodel import apply_visit
 from shared.contracts.envelope import EVENT_TYPES
 from shared.contracts.topics import TOPIC_OF_SERVICE
-from shared.runtime.feed import Reaction, ReadModel
+from shared.runtime.consumers import Reaction, ReadModel
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

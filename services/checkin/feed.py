@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from services.checkin import readmodel
 from shared.contracts.escalations import EscalationResolved, EscalationStoodDown
 from shared.contracts.topics import ESCALATIONS, VISITS
-from shared.runtime.feed import Reaction, ReadModel
+from shared.runtime.consumers import Reaction, ReadModel
 
 if TYPE_CHECKING:
     from services.checkin.application import Application

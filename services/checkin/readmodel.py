@@ -20,10 +20,10 @@ from shared.contracts.visits import (
     VisitStarted,
     WatchResumed,
 )
-from shared.runtime.log import instant
+from shared.runtime.records import instant
 
 if TYPE_CHECKING:
-    from shared.runtime.feed import Apply
+    from shared.runtime.consumers import Apply
     from shared.runtime.postgres import Connection, Pool
 
 MOST_LISTED = 500

@@ -12,7 +12,7 @@ from services.escalation.readmodel import applies
 from shared.contracts.notifications import ReplyReceived
 from shared.contracts.topics import ESCALATIONS, NOTIFICATIONS, VISITS
 from shared.contracts.visits import CheckInMissed, VisitHelpRequested, WorkerHelpRequested
-from shared.runtime.feed import Reaction, ReadModel
+from shared.runtime.consumers import Reaction, ReadModel
 
 if TYPE_CHECKING:
     from shared.contracts.envelope import Recorded

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from shared.contracts.envelope import Recorded
     from shared.contracts.escalations import Ask
-    from shared.runtime.feed import Apply
+    from shared.runtime.consumers import Apply
     from shared.runtime.postgres import Connection, Pool
     from shared.runtime.sealing import Keyring
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from services.notifier.application import ASKING
 from services.notifier.readmodel import APPLIES
 from shared.contracts.topics import ESCALATIONS, NOTIFICATIONS, VISITS
-from shared.runtime.feed import Reaction, ReadModel
+from shared.runtime.consumers import Reaction, ReadModel
 
 if TYPE_CHECKING:
     from services.notifier.application import Application

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from shared.contracts.envelope import Recorded
-    from shared.runtime.feed import Apply
+    from shared.runtime.consumers import Apply
     from shared.runtime.postgres import Connection, Pool
 
 MOST_ROWS = 500

@@ -16,18 +16,9 @@ import asyncpg
 import orjson
 
 from shared.runtime.clock import monotonic, pause
-from shared.runtime.log import (
-    AlreadyApplied,
-    Append,
-    Composed,
-    FeedGap,
-    OtherContent,
-    Outcome,
-    Unavailable,
-    WrongExpectedVersion,
-    compose,
-)
+from shared.runtime.log import AlreadyApplied, Append, FeedGap, OtherContent, Outcome, Unavailable, WrongExpectedVersion
 from shared.runtime.postgres import LOST
+from shared.runtime.records import Composed, compose
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -16,8 +16,9 @@ import uvicorn
 
 from shared.runtime.clock import pause
 from shared.runtime.commands import Commands
+from shared.runtime.consumers import Reaction, ReadModel
 from shared.runtime.deadlines import Deadlines, OnDue
-from shared.runtime.feed import Feed, Reaction, ReadModel
+from shared.runtime.feed import Feed
 from shared.runtime.identity import Authority
 from shared.runtime.postgres import LOST, open_pool
 from shared.runtime.sealing import Keyring, read_wrapping_key

@@ -23,8 +23,9 @@ from starlette.exceptions import HTTPException
 from shared.decider import Rejected
 from shared.runtime.identity import Authority, Forbidden, Identity, NoIdentity
 from shared.runtime.ids import new_id
-from shared.runtime.log import By, Malformed, OtherContent, Outside, Unavailable, WrongExpectedVersion
+from shared.runtime.log import By, OtherContent, Outside, Unavailable, WrongExpectedVersion
 from shared.runtime.postgres import LOST
+from shared.runtime.records import Malformed
 from shared.runtime.telemetry import FEED_AGE, FRESH, REGISTRY
 
 if TYPE_CHECKING:

@@ -54,7 +54,7 @@ async def outline(world: LiveWorld, visit: str) -> list[object]:
 
     Attempts are left out: a message whose outcome nobody knows goes again.
     """
-    facts = await world.live.facts(visit)
+    facts = await world.live.log.facts(visit)
     streams = [[one.type for one in facts if one.stream_id.startswith(kind)] for kind in ("visit-", "escalation-")]
     queued = [one.data for one in facts if one.type == "notification.queued.v1"]
     asked = sorted((one["recipient_id"].removeprefix(f"{world.site_id}-"), one["kind"]) for one in queued)

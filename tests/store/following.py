@@ -12,7 +12,8 @@ from shared.contracts.envelope import Recorded
 from shared.contracts.topics import VISITS
 from shared.contracts.visits import TokenIssued
 from shared.runtime.commands import Decided
-from shared.runtime.feed import Feed, Reaction, ReadModel
+from shared.runtime.consumers import Reaction, ReadModel
+from shared.runtime.feed import Feed
 from shared.runtime.log import By, Cause, Loaded, Write
 from shared.runtime.telemetry import Cycles
 from tests.store.appending import Writer, appends, reached_nobody

@@ -9,7 +9,8 @@ import asyncpg
 import pytest
 
 from shared.decider import Deadline
-from shared.runtime.log import LARGEST_EVENT, MOST_EVENTS, Malformed, OtherContent, Outcome, Write, WrongExpectedVersion
+from shared.runtime.log import OtherContent, Outcome, Write, WrongExpectedVersion
+from shared.runtime.records import LARGEST_EVENT, MOST_EVENTS, Malformed
 from tests.store.appending import T0, Writer, fact, outside, settled, to
 
 ROUNDS = 200

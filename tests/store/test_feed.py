@@ -14,7 +14,8 @@ import pytest
 from shared.contracts.envelope import Recorded
 from shared.contracts.topics import VISITS, shard_of
 from shared.contracts.visits import TokenIssued, VisitCancelled
-from shared.runtime.feed import PAGE, Feed, MissingRowError
+from shared.runtime.consumers import PAGE, MissingRowError
+from shared.runtime.feed import Feed
 from shared.runtime.log import Write
 from shared.runtime.telemetry import Cycles
 from tests.store.appending import Writer, to

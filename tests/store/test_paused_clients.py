@@ -8,7 +8,8 @@ import time
 
 import asyncpg
 
-from shared.runtime.log import Append, compose
+from shared.runtime.log import Append
+from shared.runtime.records import compose
 from shared.runtime.sequencer import APPEND, _arguments
 from tests.store.appending import BY, RELEASE, T0, Writer, to
 from tests.store.writer import process

@@ -1,100 +1,27 @@
-"""One site of a whole Lonewatch, and its people, for one story: what they do, and what reaches them.
+"""One site of a whole Lonewatch for one story: what its people do, what reaches them, and what must come of it.
 
-Speaks HTTP as phones and desks do, reads the sinks as people read their mail, and waits for what must come.
+Reads the sinks as people read their mail, and waits for what must come, so that no story sleeps.
 """
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import httpx2
-
-from shared.contracts.policy import Policy
-from shared.runtime.ids import new_id
-from tests.support.journal import Journal
-from tests.support.live import Fact, Live
-from tests.support.operator_policy import policy, seconds
-from tests.support.reached import WEBHOOK_SECRET, Told, read_told
+from tests.support.live_log import Fact
+from tests.support.live_site import ADA, DEE, HANA, SAM, LiveSite
+from tests.support.operator_policy import seconds
+from tests.support.reached import Told, read_told
 from tests.support.waiting import until
 
-ADA, SAM, HANA, DEE = "ada", "sam", "hana", "dee"
-ROLES = {SAM: "supervisor", HANA: "head_of_provision", DEE: "dsl", ADA: "worker"}
-"""Who is at every site, and as what."""
-
-UNAVAILABLE = 503
-
-REPEATED_WITHIN = 30.0
-"""Seconds for which a person presses the same button again while nobody answers: longer than any restart."""
+__all__ = ["ADA", "DEE", "HANA", "SAM", "LiveWorld"]
 
 
 @dataclass
-class LiveWorld:
-    """A site and its people."""
-
-    live: Live
-    site_id: str
-    people: dict[str, Journal] = field(default_factory=dict)
-    policy: Policy = field(default_factory=policy)
-    assessment_id: str = ""
-
-    async def adopt(self, rules: Policy) -> None:
-        """Let the site follow these rules for whatever is planned from now on."""
-        self.policy = rules.model_copy(update={"policy_id": f"policy-{self.site_id}"})
-        await self.live.admin.post("/checkin/policies", self.policy.model_dump(mode="json"))
-
-    async def prepare(self) -> None:
-        """Make the site, its people and an assessment."""
-        await self.adopt(self.policy)
-        site = {"site_id": self.site_id, "name": self.site_id, "policy_id": self.policy.policy_id}
-        await self.live.admin.post("/checkin/sites", site)
-        for name, role in ROLES.items():
-            await self._join(name, role)
-        assessment = {
-            "site_id": self.site_id,
-            "outcome": "acceptable",
-            "factors": list(self.policy.gate.factors),
-            "assessed_by": [self.id_of(HANA)],
-        }
-        self.assessment_id = (await self.live.admin.post("/checkin/assessments", assessment))["assessment_id"]
-
-    async def unreachable(self) -> None:
-        """Take away every way to reach the people of the site: ladders run and tell nobody."""
-        for name in ROLES:
-            await self.live.admin.put(f"/checkin/workers/{self.id_of(name)}/contact-points", {"contact_points": []})
-
-    async def close(self) -> None:
-        """Hang up."""
-        for journal in self.people.values():
-            await journal.client.aclose()
-
-    def id_of(self, name: str) -> str:
-        """Return the worker id of somebody of this site."""
-        return f"{self.site_id}-{name}"
-
-    async def answer(
-        self, who: str, operation: str, path: str, body: dict[str, Any] | None = None, visit_id: str | None = None
-    ) -> httpx2.Response:
-        """Send a command until somebody answers, each time with the same key; return the answer."""
-        key, found = new_id(), list[httpx2.Response]()
-
-        async def answered() -> bool:
-            response = await self.people[who].send(operation, path, body, key=key, visit_id=visit_id)
-            if response is not None and response.status_code != UNAVAILABLE:
-                found.append(response)
-            return bool(found)
-
-        await until(answered, REPEATED_WITHIN)
-        return found[0]
-
-    async def do(self, who: str, operation: str, visit_id: str, what: str, **body: Any) -> dict[str, Any]:
-        """Send a command about a visit that must be accepted; return its answer."""
-        response = await self.answer(who, operation, f"/checkin/visits/{visit_id}/{what}", body, visit_id)
-        assert response.is_success, response.text
-        answer: dict[str, Any] = response.json()
-        return answer
+class LiveWorld(LiveSite):
+    """A site, its people, and their visits."""
 
     async def plan(self, interval: timedelta | None = None, **changes: Any) -> str:
         """Plan a visit of Ada's that begins now; return its id."""
@@ -155,7 +82,7 @@ class LiveWorld:
 
     async def facts(self, visit_id: str, type_: str) -> list[Fact]:
         """Return the events of one type of a visit, in order."""
-        return [fact for fact in await self.live.facts(visit_id) if fact.type == type_]
+        return [fact for fact in await self.live.log.facts(visit_id) if fact.type == type_]
 
     async def happened(self, visit_id: str, type_: str, times: int = 1, within: float = 20) -> Fact:
         """Wait until a type of event stands in the log so many times for a visit; return the last of them."""
@@ -187,20 +114,3 @@ class LiveWorld:
         except AssertionError as error:
             message = f"{what}: {error}"
             raise AssertionError(message) from None
-
-    async def _join(self, name: str, role: str) -> None:
-        admin, worker_id = self.live.admin, self.id_of(name)
-        await admin.post(
-            "/checkin/workers", {"worker_id": worker_id, "site_id": self.site_id, "name": f"{name.title()} Byrne"}
-        )
-        points = [{"channel": "mail", "address": f"{worker_id}@example.org"}]
-        if role != "worker":
-            webhook = f"{self.live.webhook.url}/{worker_id}"
-            points.append({"channel": "webhook", "address": webhook, "secret": WEBHOOK_SECRET})
-        await admin.put(f"/checkin/workers/{worker_id}/contact-points", {"contact_points": points})
-        await admin.post(f"/checkin/sites/{self.site_id}/grants", {"worker_id": worker_id, "role": role})
-        token = (await admin.post(f"/checkin/workers/{worker_id}/tokens"))["token"]
-        client = httpx2.AsyncClient(
-            base_url=self.live.url, headers={"Authorization": f"Bearer {token}"}, timeout=20, trust_env=False
-        )
-        self.people[name] = Journal(client, worker_id, self.live.journal)

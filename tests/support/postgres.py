@@ -8,7 +8,6 @@ from pathlib import Path
 
 from deploy.local.postgres import Server, start, stop
 
-
 MEMORY = Path("/dev/shm")  # noqa: S108 -- a directory of our own is made below it
 """Where Linux keeps files in memory: they outlive any killed process, and a sync costs nothing."""
 

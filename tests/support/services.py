@@ -168,7 +168,7 @@ class Installation:
         if token is None and name != "checkin":
             token = await self.administrator()
         async with self._running(name, **settings) as app:
-            token = token or await self.administrator()
+            token = await self.administrator() if token is None else token
             transport = httpx2.ASGITransport(app=app)
             async with httpx2.AsyncClient(
                 transport=transport, base_url="http://lonewatch.test", headers=bearer(token)

@@ -47,7 +47,7 @@ async def test_a_thousand_raced_check_ins_end_as_one_of_the_two_facts_each(
 
     facts: Counter[tuple[Race, str]] = Counter()
     escalated: set[Race] = set()
-    for fact in await world.live.facts():
+    for fact in await world.live.log.facts():
         match fact.type:
             case "visit.check_in_recorded.v1":
                 facts[(fact.data["visit_id"], instant(fact.data["met_due_at"])), "met"] += 1

@@ -9,7 +9,7 @@ from fastapi import Depends, Path, Request
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, SecretStr, model_validator
 
 from services.checkin.application import Application
-from shared.contracts.base import Code, Id, Line
+from shared.contracts.base import Code, GivenId, Id, Line
 from shared.contracts.roles import Role
 from shared.contracts.visits import Channel
 
@@ -56,7 +56,7 @@ class Body(BaseModel):
 class SiteBody(Body):
     """A new site."""
 
-    site_id: Id | None = None
+    site_id: GivenId | None = None
     name: Line
     policy_id: Id
 
@@ -71,7 +71,7 @@ class GrantBody(Body):
 class AssessmentBody(Body):
     """An assessment of the risk of lone work at a site."""
 
-    assessment_id: Id | None = None
+    assessment_id: GivenId | None = None
     site_id: Id
     outcome: Literal["acceptable", "cannot_be_managed"]
     factors: Annotated[tuple[Code, ...], Field(max_length=100)]
@@ -84,7 +84,7 @@ class AssessmentBody(Body):
 class WorkerBody(Body):
     """A new person."""
 
-    worker_id: Id | None = None
+    worker_id: GivenId | None = None
     site_id: Id
     name: Short
 

@@ -9,7 +9,8 @@ from services.checkin.domain import VISIT
 from shared.contracts.base import stream_of
 from shared.contracts.visits import AssessmentRecorded
 from shared.runtime.commands import Decided, write
-from shared.runtime.log import By, instant
+from shared.runtime.log import By
+from shared.runtime.records import instant
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -11,7 +11,7 @@ from services.checkin.domain import VISIT, WORKER
 from shared.contracts.base import OPERATOR_SITE, stream_of
 from shared.contracts.grants import fold_grants
 from shared.contracts.visits import VisitHelpRequested
-from shared.runtime.log import instant
+from shared.runtime.records import instant
 
 if TYPE_CHECKING:
     from shared.contracts.base import Sealed

@@ -13,7 +13,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from services.notifier.channels import Outgoing, TransportError
 from shared.runtime.links import link_code, link_of
-from shared.runtime.log import instant
+from shared.runtime.records import instant
 from shared.runtime.sealing import Erased
 
 if TYPE_CHECKING:

@@ -210,3 +210,9 @@ async def test_a_token_that_was_written_before_a_crash_is_the_one_that_counts(
     await make_first_administrator(installation.settings("checkin"), file)
     async with installation.service("checkin", "lw_left-by-a-crash") as client:
         assert (await client.get("/checkin/sites/operator")).status_code == 200
+
+
+@pytest.mark.parametrize("worker_id", ["a" * 41, "visit.1", "-x", "ä", ""])
+async def test_an_id_that_others_could_not_be_made_of_is_refused(world: World, worker_id: str) -> None:
+    body = {"worker_id": worker_id, "site_id": SITE, "name": "Somebody"}
+    assert await world.refused(None, "POST", "/workers", body) == (422, "invalid")
