@@ -11,7 +11,7 @@ import os
 import secrets
 import socket
 import sys
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -32,7 +32,10 @@ READY_WITHIN = timedelta(seconds=60)
 _MOST_RESTARTS = 4
 """Exits during the start after which waiting longer helps nobody."""
 
-_LOOK_EVERY = 0.1
+_POSTGRES_PAUSE = 5.0
+"""Seconds before PostgreSQL is tried again when it did not start: its disk may be full, and its log grows."""
+
+_LOOK_EVERY = 0.2
 
 
 class NotReadyError(RuntimeError):
@@ -87,6 +90,8 @@ async def installation(
     say("starting PostgreSQL")
     server = await asyncio.to_thread(postgres.start, state / "postgres")
     processes: dict[str, Process] = {}
+    stopping = asyncio.Event()
+    keeper = asyncio.create_task(_keep_postgres(state / "postgres", stopping, say))
     try:
         say("bringing the database up to date")
         passwords = _passwords(state)
@@ -99,8 +104,25 @@ async def installation(
         await _ready(url, processes)
         yield Installation(state, url, server, processes, _take_token(state))
     finally:
-        await asyncio.gather(*(process.stop() for process in processes.values()))
+        stopping.set()
+        await asyncio.gather(keeper, *(process.stop() for process in processes.values()))
         await asyncio.to_thread(postgres.stop, state / "postgres")  # whichever runs: it may have crashed meanwhile
+
+
+async def _keep_postgres(state: Path, stopping: asyncio.Event, say: Callable[[str], None]) -> None:
+    """Start PostgreSQL again whenever it has ended by itself; the services find it, as they would a database server."""
+    pause = _LOOK_EVERY
+    while not stopping.is_set():
+        with suppress(TimeoutError):
+            await asyncio.wait_for(stopping.wait(), pause)
+        pause = _LOOK_EVERY
+        if not stopping.is_set() and await asyncio.to_thread(postgres.running, state) is None:
+            say("PostgreSQL has ended; starting it again")
+            try:
+                await asyncio.to_thread(postgres.start, state)
+            except postgres.PostgresError as error:
+                say(str(error))
+                pause = _POSTGRES_PAUSE
 
 
 def _make_folders(state: Path) -> None:

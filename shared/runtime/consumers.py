@@ -124,8 +124,8 @@ async def apply(pool: Pool, model: ReadModel, topic: str, shard: int) -> bool:
             return False  # another replica is at it; whether it comes to an end shows at the next look
         rows = await connection.fetch(NEXT, topic, shard, applied, PAGE)
         for row in rows:
-            if apply := model.applies.get(row["type"]):
-                await apply(connection, decode(row["record"]))
+            if write := model.applies.get(row["type"]):
+                await write(connection, decode(row["record"]))
         if rows:
             await connection.execute(move, model.name, topic, shard, rows[-1]["position"])
         # A crash here leaves neither rows nor position; the page is applied again.

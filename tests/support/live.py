@@ -20,6 +20,7 @@ import httpx2
 from deploy.client import Client
 from deploy.local import postgres
 from deploy.local.installation import Installation, free_port, installation
+from deploy.local.postgres import Server
 from deploy.sinks import MailSink, WebhookSink
 from tests.faults.checker import check
 from tests.support.live_log import LiveLog
@@ -66,14 +67,26 @@ class Live:
         self._note_outage(since)
 
     async def kill_postgres(self) -> None:
-        """End PostgreSQL with all its processes as a crash does, and start it again on the same port."""
+        """End PostgreSQL with all its processes as a crash does; the installation starts it again on the same port."""
         since = datetime.now(UTC)
         await asyncio.to_thread(postgres.kill, self.server)
         self.log.close()
-        self.server = await asyncio.to_thread(postgres.start, self.folder / "postgres", port=self.server.port)
+        self.server = await self._postgres()
         for service in ("checkin", "escalation", "notifier", "audit"):
             await self.ready(service)
         self._note_outage(since)
+
+    async def _postgres(self) -> Server:
+        """Return the PostgreSQL that runs, once one does."""
+        found: list[Server] = []
+
+        async def runs() -> bool:
+            server = await asyncio.to_thread(postgres.running, self.folder / "postgres")
+            found[:] = [server] if server else []
+            return bool(found)
+
+        await until(runs, within=40)
+        return found[0]
 
     async def ready(self, service: str) -> None:
         """Wait until a service says through the front that it is ready."""
