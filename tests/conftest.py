@@ -15,12 +15,12 @@ pytest_plugins = ("tests.support.fixtures",)
 
 BUDGETS: Mapping[str, timedelta] = MappingProxyType(
     {
-        "unit": timedelta(seconds=60),
+        "unit": timedelta(seconds=90),
         "architecture": timedelta(seconds=30),
         "store": timedelta(seconds=180),
-        "integration": timedelta(seconds=120),
+        "integration": timedelta(seconds=240),
         "system": timedelta(seconds=240),
-        "faults": timedelta(seconds=270),
+        "faults": timedelta(seconds=120),
     },
 )
 """How long the tests of a directory may take. Together the 15 minutes that `make test` may ever take, so whoever

@@ -99,13 +99,13 @@ async def make_template(server: str) -> None:
 async def cloned(server: str, suffix: str) -> AsyncIterator[Database]:
     """Yield a fresh pair of databases; they are dropped afterwards, whoever is still connected."""
     names = (LOG_DATABASE, KEYS_DATABASE)
-    for name in names:
-        await _execute(server, f"CREATE DATABASE {name}{suffix} TEMPLATE {name}{TEMPLATE}")
+    await asyncio.gather(
+        *(_execute(server, f"CREATE DATABASE {name}{suffix} TEMPLATE {name}{TEMPLATE}") for name in names)
+    )
     try:
         yield Database(server, suffix)
     finally:
-        for name in names:
-            await _execute(server, f"DROP DATABASE {name}{suffix} WITH (FORCE)")
+        await asyncio.gather(*(_execute(server, f"DROP DATABASE {name}{suffix} WITH (FORCE)") for name in names))
 
 
 async def _execute(dsn: str, statement: str) -> None:

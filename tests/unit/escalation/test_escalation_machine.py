@@ -91,7 +91,7 @@ class Episode:
                 assert asked == set(directory.everyone) - {WALT}
                 assert event.next_at > now
             case EscalationAcknowledged():
-                assert self.owner in {None, event.by}
+                assert event.ladders, "somebody takes what is free, from whoever holds the rest"
                 assert set(event.ladders) == set(self.ladders) - self.stopped
                 self.owner, self.stopped = event.by, set(self.ladders)
                 self.informed.add(event.by)
@@ -102,6 +102,11 @@ class Episode:
             case EscalationResolved() | EscalationStoodDown():
                 assert asked == self.informed, "everyone told gets one all-clear"
                 self.open = False
+
+    @property
+    def free(self) -> bool:
+        """Whether a ladder runs that nobody has acknowledged."""
+        return set(self.ladders) != self.stopped
 
     def steps(self, ladder_no: int) -> tuple[Step, ...]:
         ladder = self.ladders[ladder_no]
@@ -181,7 +186,7 @@ class EscalationHistories(RuleBasedStateMachine):
             expected = "not_open"
         elif by == WALT:
             expected = "own_escalation"
-        elif act is acknowledge and self.episode.owner not in {None, by}:
+        elif act is acknowledge and self.episode.owner not in {None, by} and not self.episode.free:
             expected = "already_acknowledged"
         before = self.episode.previous_id if old_link else self.episode.escalation_id
         refused: str | None = None
