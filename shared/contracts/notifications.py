@@ -41,6 +41,8 @@ class NotificationQueued(Event):
     worker_id: Id
     """The worker whom it is about."""
     messages: tuple[Message, ...]
+    send_at: Instant
+    """When sending falls due: at once."""
 
 
 class NotReached(Event):

@@ -107,7 +107,7 @@ class Live:
         violations = await check(
             self.running.dsn(),
             journals=[self.journal] if self.journal.exists() else [],
-            sinks=[self._arrivals()],
+            sinks=[self.mail.path, self.webhook.path],
             outages=outages if outages.exists() else None,
         )
         assert not violations, "\n".join(f"{one.invariant}  {one.where}: {one.sentence}" for one in violations)
@@ -120,18 +120,6 @@ class Live:
     def _note_outage(self, since: datetime) -> None:
         with (self.folder / "outages.jsonl").open("a") as file:
             file.write(json.dumps({"from": since.isoformat(), "to": datetime.now(UTC).isoformat()}) + "\n")
-
-    def _arrivals(self) -> Path:
-        """Put the sinks' files into the checker's form: the id of each message, and what was answered."""
-        path = self.folder / "arrivals.jsonl"
-        with path.open("w") as file:
-            for sink in (self.mail, self.webhook):
-                for line in map(json.loads, sink.path.read_text().splitlines()):
-                    message_id = line["message_id"] if line["channel"] == "mail" else line["headers"]["webhook-id"]
-                    outcome = "accepted" if line["behaviour"] == "accept" else line["behaviour"]
-                    arrival = {"at": line["at"], "channel": line["channel"], "message_id": message_id}
-                    file.write(json.dumps({**arrival, "outcome": outcome}) + "\n")
-        return path
 
 
 @asynccontextmanager

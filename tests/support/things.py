@@ -134,6 +134,7 @@ def queued_for(visit_id: str, worker_id: str) -> NotificationQueued:
         step=1,
         trigger="help",
         due_at=None,
+        send_at=LATER,
         worker_id=worker_id,
         messages=(Message(message_id=f"{visit_id}.1.1.m", contact_point_id="m", channel="webhook"),),
     )

@@ -13,12 +13,11 @@ from services.notifier.domain.commands import (
 )
 from services.notifier.domain.notification import ATTEMPT_LASTS, ATTEMPTS, NOTIFICATION, REFUSALS, WAITS
 from services.notifier.domain.recipient import RECIPIENT, CallRecipient, Recipient
-from services.notifier.domain.state import AT_ONCE, Notification, NotificationEvent, Sending
+from services.notifier.domain.state import Notification, NotificationEvent, Sending
 
 __all__ = [
     "ATTEMPTS",
     "ATTEMPT_LASTS",
-    "AT_ONCE",
     "NOTIFICATION",
     "RECIPIENT",
     "REFUSALS",

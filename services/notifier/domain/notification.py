@@ -97,6 +97,7 @@ def _queue(command: Queue, state: Notification) -> list[NotificationEvent]:
         due_at=command.due_at,
         worker_id=command.worker_id,
         messages=tuple(_message(command.notification_id, point) for point in points),
+        send_at=command.now,
     )
     return [queued] if queued.messages else [queued, _not_reached(queued, command.unreached)]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import assert_never
 
 from shared.contracts.notifications import (
@@ -19,10 +19,6 @@ from shared.contracts.notifications import (
     ReplyReceived,
 )
 from shared.decider import Deadline
-
-AT_ONCE = datetime(2000, 1, 1, tzinfo=UTC)
-"""When a message that was just queued is to be sent: at once, at whatever time the log recorded it. Long past, so that
-first attempts come before every repeat where the oldest deadline is taken first."""
 
 NotificationEvent = (
     NotificationQueued
@@ -41,8 +37,8 @@ class Sending:
     """How far one message has come: to send (``send_at``), in flight (``unknown_at``), or ended (neither)."""
 
     message: Message
+    send_at: datetime | None
     attempts: int = 0
-    send_at: datetime | None = AT_ONCE
     unknown_at: datetime | None = None
     accepted: bool = False
     answered: bool = False
@@ -76,8 +72,8 @@ class Notification:
 def evolve(state: Notification, event: NotificationEvent) -> Notification:
     """Return the state after an event. Never judges: it happened."""
     match event:
-        case NotificationQueued(messages=messages):
-            return replace(state, queued=event, sendings=tuple(map(Sending, messages)))
+        case NotificationQueued(messages=messages, send_at=send_at):
+            return replace(state, queued=event, sendings=tuple(Sending(message, send_at) for message in messages))
         case NotReached():
             return state
         case AttemptStarted(message_id=message_id, attempt=attempt, unknown_at=unknown_at):

@@ -108,6 +108,7 @@ class World:
             recipient_id=LIZ,
             kind="step",
             asked_by=asked_by,
+            send_at=await self.installation.clock.now(),
             escalation_id=escalation_id,
             ladder_no=1,
             step=1,

@@ -107,6 +107,7 @@ async def queued(world: World) -> None:
         step=1,
         trigger="check_in_missed",
         due_at=await world.installation.clock.now(),
+        send_at=await world.installation.clock.now(),
         worker_id=WALT,
         messages=(Message(message_id=MESSAGE, contact_point_id="sue-mail", channel="mail"),),
     )

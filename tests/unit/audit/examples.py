@@ -212,6 +212,7 @@ def queued(number: int, recipient_id: str) -> Event:
         step=1,
         trigger="check_in_missed",
         due_at=DEADLINE,
+        send_at=DEADLINE,
         worker_id=WALT,
         messages=(Message(message_id=f"{notification_id}.m", contact_point_id="m", channel="mail"),),
     )

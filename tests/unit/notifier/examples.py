@@ -64,7 +64,8 @@ def queue(**changes: Any) -> Queue:
 
 
 def queued(*messages: Message, **changes: object) -> NotificationQueued:
-    return NotificationQueued(**{**_ASK, "messages": messages or MESSAGES, **changes})
+    facts: dict[str, Any] = {**_ASK, "messages": messages or MESSAGES, "send_at": T0, **changes}
+    return NotificationQueued(**facts)
 
 
 def reminder(**changes: object) -> NotificationQueued:
