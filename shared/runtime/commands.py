@@ -6,9 +6,12 @@ with its first answer before it decides anything.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar, cast
+from weakref import WeakValueDictionary
 
 import structlog
 
@@ -67,6 +70,7 @@ class Commands:
 
     pool: Pool
     sequencer: Sequencer
+    _turns: WeakValueDictionary[str, asyncio.Lock] = field(default_factory=WeakValueDictionary, repr=False)
 
     async def load(self, stream_ids: Sequence[str]) -> Loaded:
         """Load streams without deciding anything."""
@@ -108,28 +112,34 @@ class Commands:
     async def _handle(
         self, stream_ids: Sequence[str], decide: Decision, by: By, origin: Outside | Cause | None
     ) -> Handled:
-        outside = origin if isinstance(origin, Outside) else None
-        for attempt in range(1, MOST_TRIES + 1):
-            loaded = await load(self.pool, stream_ids, outside)
-            if loaded.known is not None:
-                return Handled(loaded.known, Decided(answer=loaded.known.answer), loaded.now)
-            decided = decide(loaded)
-            append = Append(
-                writes=decided.writes,
-                by=by,
-                decided_at=loaded.now,
-                guards=decided.guards,
-                origin=origin,
-                answer=decided.answer,
-            )
+        """Try until nobody else was first. From the second try on, commands that met at one stream go one at a time."""
+        busy = None
+        for _ in range(MOST_TRIES):
+            turn = self._turns.setdefault(busy, asyncio.Lock()) if busy else nullcontext()
             try:
-                outcome = await self.sequencer.append(append)
-            except WrongExpectedVersion:
-                if attempt == MOST_TRIES:
-                    raise
-                continue
-            return Handled(outcome, decided if outcome.first else Decided(answer=outcome.answer), loaded.now)
-        raise AssertionError  # the last try returns or raises
+                async with turn:
+                    return await self._try(stream_ids, decide, by, origin)
+            except WrongExpectedVersion as wrong:
+                busy = wrong.stream_id
+        raise WrongExpectedVersion(busy or "")
+
+    async def _try(
+        self, stream_ids: Sequence[str], decide: Decision, by: By, origin: Outside | Cause | None
+    ) -> Handled:
+        loaded = await load(self.pool, stream_ids, origin if isinstance(origin, Outside) else None)
+        if loaded.known is not None:
+            return Handled(loaded.known, Decided(answer=loaded.known.answer), loaded.now)
+        decided = decide(loaded)
+        append = Append(
+            writes=decided.writes,
+            by=by,
+            decided_at=loaded.now,
+            guards=decided.guards,
+            origin=origin,
+            answer=decided.answer,
+        )
+        outcome = await self.sequencer.append(append)
+        return Handled(outcome, decided if outcome.first else Decided(answer=outcome.answer), loaded.now)
 
 
 def write(

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from shared.contracts.envelope import Recorded, decode
-from shared.runtime.log import AlreadyApplied, Append, By, Cause
+from shared.runtime.log import AlreadyApplied, Append, By, Cause, FeedGap
 
 if TYPE_CHECKING:
     from shared.runtime.postgres import Connection, Pool
@@ -81,7 +81,7 @@ def in_schema(statement: str, model: ReadModel) -> str:
     return statement.replace("SCHEMA", model.schema)
 
 
-async def react(pool: Pool, sequencer: Sequencer, reaction: Reaction, topic: str, shard: int, applied: int) -> bool:
+async def react(pool: Pool, sequencer: Sequencer, reaction: Reaction, topic: str, shard: int, applied: int) -> None:
     """Answer one page of one shard, record by record; runs without an answer move together."""
     rows = await pool.fetch(NEXT, topic, shard, applied, PAGE)
     skipped = None
@@ -104,7 +104,6 @@ async def react(pool: Pool, sequencer: Sequencer, reaction: Reaction, topic: str
         applied = row["position"]
     if skipped is not None:
         await _skip(pool, sequencer, Cause(reaction.consumer, topic, shard, applied, skipped))
-    return len(rows) < PAGE
 
 
 async def _skip(pool: Pool, sequencer: Sequencer, cause: Cause) -> None:
@@ -115,13 +114,16 @@ async def _skip(pool: Pool, sequencer: Sequencer, cause: Cause) -> None:
         await sequencer.append(Append(writes=(), by=by, decided_at=now, origin=cause))
 
 
-async def apply(pool: Pool, model: ReadModel, topic: str, shard: int) -> bool:
-    """Apply one page of one shard to a read model, with its position, in one transaction."""
+async def apply(pool: Pool, model: ReadModel, topic: str, shard: int) -> None:
+    """Apply one page of one shard to a read model, with its position, in one transaction.
+
+    Raises FeedGap while another replica is at it: whether that comes to an end shows at a later look.
+    """
     lock, move = in_schema(READ_MODEL_LOCK, model), in_schema(READ_MODEL_MOVE, model)
     async with pool.acquire() as connection, connection.transaction():
         applied = await connection.fetchval(lock, model.name, topic, shard)
         if applied is None:
-            return False  # another replica is at it; whether it comes to an end shows at the next look
+            raise FeedGap
         rows = await connection.fetch(NEXT, topic, shard, applied, PAGE)
         for row in rows:
             if write := model.applies.get(row["type"]):
@@ -129,4 +131,3 @@ async def apply(pool: Pool, model: ReadModel, topic: str, shard: int) -> bool:
         if rows:
             await connection.execute(move, model.name, topic, shard, rows[-1]["position"])
         # A crash here leaves neither rows nor position; the page is applied again.
-    return len(rows) < PAGE

@@ -61,7 +61,7 @@ class Deadlines:
         self._pool = pool
         self._handlers = handlers
         self._cycles = cycles
-        self._running: set[asyncio.Task[None]] = set()
+        self._running: dict[Due, asyncio.Task[None]] = {}
 
     async def run(self) -> None:
         """Look until cancelled."""
@@ -77,14 +77,18 @@ class Deadlines:
                 await pause(POLL_EVERY)
 
     async def _look(self) -> int:
-        """Claim what is due and start its handlers; none waits for another."""
+        """Claim what is due and start its handlers; none waits for another, and none runs here twice at once."""
         rows = await self._pool.fetch(CLAIM_DUE, MOST_CLAIMED, CLAIM)
         for row in rows:
             due = Due(row["stream_id"], row["kind"], row["subject"], row["due_at"])
-            task = asyncio.create_task(self._handle(due))
-            self._running.add(task)
-            task.add_done_callback(self._running.discard)
+            if due not in self._running:
+                task = self._running[due] = asyncio.create_task(self._handle(due))
+                task.add_done_callback(lambda _, due=due: self._running.pop(due))  # type: ignore[misc]
         return len(rows)
+
+    async def drain(self) -> None:
+        """Wait for the handlers at work."""
+        await asyncio.gather(*self._running.values(), return_exceptions=True)
 
     async def _handle(self, due: Due) -> None:
         """Propose the command of one deadline. A failure leaves the row; it is claimed again when the claim has run out."""

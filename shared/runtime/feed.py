@@ -6,9 +6,9 @@ A record that fails holds up its own shard alone.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Sequence
-from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
+from typing import TYPE_CHECKING
 
 import structlog
 
@@ -41,8 +41,14 @@ _AGAIN = 0.01
 _REACHED_WITHIN = 1.0
 """Seconds that a reader who asks for a position may wait: a person notices no more than that."""
 
-_FAILED_PAUSE = 1.0
-"""Seconds before a shard whose record failed is tried again; no other shard waits for it."""
+MOST_WORKING = 16
+"""Shards at work at once in one process: enough to fill the sequencer's calls, few enough to leave connections."""
+
+_FAILED_PAUSE = 0.25
+"""Seconds before a shard whose record failed is tried again the first time; no other shard waits for it."""
+
+_LONGEST_PAUSE = 5.0
+"""Seconds that the pause of a failing shard grows to: half of what an alarm may take."""
 
 # Where the log is.
 HEAD = "SELECT position FROM log.head"
@@ -50,7 +56,7 @@ HEAD = "SELECT position FROM log.head"
 # Shards that have records not yet applied. One probe a shard in event_topic_shard (topic, shard, position).
 REACTION_BEHIND = """
 SELECT a.topic, a.shard, a.position FROM log.applied a
-WHERE a.consumer = $1
+WHERE a.consumer = $1 AND a.topic = ANY ($2)
     AND EXISTS (SELECT FROM log.event e WHERE e.topic = a.topic AND e.shard = a.shard AND e.position > a.position)
 """
 
@@ -67,44 +73,46 @@ WHERE a.consumer = ANY ($1)
 # How many rows a reaction has: 64 for each topic, or its migration is missing.
 REACTION_ROWS = "SELECT topic, count(*) AS shards FROM log.applied WHERE consumer = $1 GROUP BY topic"
 
+Key = tuple[str, str, int]
+"""A consumer, a topic and a shard: what moves by itself."""
+
 log = structlog.get_logger()
 
 
 class Feed:
-    """Looks at the log for one service, every 250 ms, and lets every consumer take what it has not applied."""
+    """Looks at the log for one service, every 250 ms, and lets every consumer take what it has not applied.
+
+    A look starts work and waits for none of it: each shard of a reaction, and each read model, goes at its own pace.
+    """
 
     def __init__(
         self,
+        probes: Pool,
         pool: Pool,
         sequencer: Sequencer,
         reactions: Sequence[Reaction],
         read_models: Sequence[ReadModel],
         cycles: Cycles,
     ) -> None:
-        """Follow the log for these consumers."""
+        """Follow the log for these consumers; look by ``probes``, which nobody else keeps busy, and work by ``pool``."""
+        self._probes = probes
         self._pool = pool
         self._sequencer = sequencer
         self._reactions = reactions
         self._read_models = read_models
         self._cycles = cycles
-        self._failed: dict[tuple[str, str, int], float] = {}
+        self._working: dict[Key, asyncio.Task[None]] = {}
+        self._failed: dict[Key, tuple[float, float]] = {}
+        self._room = asyncio.Semaphore(MOST_WORKING)
         self._seen = -1
-
-    async def caught_up(self) -> bool:
-        """Wait up to a second until every consumer has looked at all that the log holds now."""
-        return await self.reached(await self._pool.fetchval(HEAD))
-
-    async def oldest(self) -> timedelta | None:
-        """Return the age of the oldest record that some reaction has not applied, or None."""
-        recorded_at = await self._pool.fetchval(OLDEST, [reaction.consumer for reaction in self._reactions])
-        return None if recorded_at is None else timedelta(seconds=float(recorded_at))
+        self._moved = monotonic()
 
     async def check(self) -> None:
         """Raise MissingRowError for a consumer without its rows."""
         wanted = [(reaction.consumer, reaction.topics, REACTION_ROWS) for reaction in self._reactions]
         wanted += [(model.name, model.topics, in_schema(READ_MODEL_ROWS, model)) for model in self._read_models]
         for consumer, topics, query in wanted:
-            rows = {row["topic"]: row["shards"] for row in await self._pool.fetch(query, consumer)}
+            rows = {row["topic"]: row["shards"] for row in await self._probes.fetch(query, consumer)}
             missing = [topic for topic in topics if rows.get(topic, 0) < SHARDS]
             if missing:
                 message = f"{consumer} has no applied positions for {', '.join(missing)}: run the migrations"
@@ -112,70 +120,102 @@ class Feed:
 
     async def run(self) -> None:
         """Look until cancelled."""
-        while True:
-            left = False
-            try:
-                head = await self._pool.fetchval(HEAD)
-                if head != self._seen or self._failed:
-                    left = not await self.look()
-                    if not left:
-                        self._seen = head
-                self._cycles.finish("feed")
-            except LOST as error:
-                log.warning("feed_cannot_read", error=type(error).__name__)
-            await pause(_AGAIN if left else LOOK_EVERY)
+        try:
+            while True:
+                try:
+                    head = await self._probes.fetchval(HEAD)
+                    if head != self._seen and not await self.look():
+                        self._seen = head  # read before the look: whatever came later is behind at the next one
+                    self._cycles.finish("feed")
+                except LOST as error:
+                    log.warning("feed_cannot_read", error=type(error).__name__)
+                await self._pause()
+        finally:
+            await self._end()
 
     async def reached(self, position: int) -> bool:
-        """Wait up to a second until every consumer has looked at ``position``. Return whether it has."""
+        """Wait up to a second until every consumer has applied what it follows up to ``position``; say whether."""
         until = monotonic() + _REACHED_WITHIN
         while self._seen < position and monotonic() < until:
             await pause(_AGAIN)
         return self._seen >= position
 
-    async def look(self) -> bool:
-        """Let every consumer take one page of each shard that has something. Return whether nothing is left."""
-        done = await asyncio.gather(
-            *(self._look_reaction(reaction) for reaction in self._reactions),
-            *(self._look_read_model(model) for model in self._read_models),
-        )
-        return all(done)
+    async def caught_up(self) -> bool:
+        """Wait up to a second until every consumer has applied all that the log holds now; say whether."""
+        return await self.reached(await self._probes.fetchval(HEAD))
 
-    async def _look_reaction(self, reaction: Reaction) -> bool:
-        behind = await self._pool.fetch(REACTION_BEHIND, reaction.consumer)
-        behind = [row for row in behind if row["topic"] in reaction.topics]
-        done = await asyncio.gather(
-            *(
-                self._guarded(
-                    reaction.consumer, row["topic"], row["shard"], react(self._pool, self._sequencer, reaction, *row)
-                )
-                for row in behind
-            )
-        )
-        return all(done)
+    async def oldest(self) -> float:
+        """Return the age in seconds of the oldest record that some reaction has not applied; 0 where there is none."""
+        return float(await self._probes.fetchval(OLDEST, [reaction.consumer for reaction in self._reactions]) or 0)
 
-    async def _look_read_model(self, model: ReadModel) -> bool:
-        behind = await self._pool.fetch(in_schema(READ_MODEL_BEHIND, model), model.name)
-        done = True
-        for row in behind:  # one after another: rows of one read model share tables
-            done &= await self._guarded(model.name, row["topic"], row["shard"], apply(self._pool, model, *row))
-        return done
+    def still_for(self) -> float:
+        """Return the seconds since a consumer last moved, or had nothing to do."""
+        return monotonic() - self._moved
 
-    async def _guarded(self, consumer: str, topic: str, shard: int, work: Coroutine[Any, Any, bool]) -> bool:
-        """Run the work of one shard; a failure holds up that shard alone, and is tried again."""
-        key = (consumer, topic, shard)
+    async def look(self) -> int:
+        """Start work on whatever is behind and not being worked on. Return how much is behind."""
+        behind = 0
+        for reaction in self._reactions:
+            rows = await self._probes.fetch(REACTION_BEHIND, reaction.consumer, reaction.topics)
+            behind += len(rows)
+            for row in rows:
+                key = (reaction.consumer, row["topic"], row["shard"])
+                self._start(key, partial(react, self._pool, self._sequencer, reaction, *row))
+        for model in self._read_models:  # one shard after another: rows of one read model share tables
+            rows = await self._probes.fetch(in_schema(READ_MODEL_BEHIND, model), model.name)
+            behind += len(rows)
+            for row in rows:
+                if not any(consumer == model.name for consumer, _, _ in self._working):
+                    self._start((model.name, *row), partial(apply, self._pool, model, *row))
+        if not behind:
+            self._moved = monotonic()
+        return behind
+
+    def _start(self, key: Key, work: Callable[[], Awaitable[None]]) -> None:
+        """Start a shard's work, unless it is at work or has failed a moment ago."""
+        if key not in self._working and self._failed.get(key, (0.0, 0.0))[0] <= monotonic():
+            task = self._working[key] = asyncio.create_task(self._guarded(key, work))
+            task.add_done_callback(lambda _: self._working.pop(key))
+
+    async def _guarded(self, key: Key, work: Callable[[], Awaitable[None]]) -> None:
+        """Take one page of a shard; a failure holds up that shard alone, longer each time."""
+        consumer, topic, shard = key
         try:
-            if monotonic() - self._failed.get(key, float("-inf")) < _FAILED_PAUSE:
-                work.close()
-                return True
-            done = await work
-        except (FeedGap, AlreadyApplied, Unavailable, *LOST) as error:
-            log.info("feed_reads_again", consumer=consumer, topic=topic, shard=shard, error=type(error).__name__)
+            async with self._room:
+                await work()  # one page: the next look starts the next one, from where the shard is then
+            self._moved = monotonic()
             self._failed.pop(key, None)
-            return False
-        except Exception:  # whatever a record does to its handler, the other shards go on
-            self._failed[key] = monotonic()
-            self._cycles.failed("feed")
-            log.exception("feed_failed", consumer=consumer, topic=topic, shard=shard)
-            return True
-        self._failed.pop(key, None)
-        return done
+        except (FeedGap, AlreadyApplied):
+            self._failed[key] = (monotonic() + LOOK_EVERY, 0.0)  # another replica is at it
+            log.info("feed_reads_again", consumer=consumer, topic=topic, shard=shard)
+        except Exception as error:  # whatever a record does to its handler, the other shards go on
+            delay = min(max(2 * self._failed.get(key, (0.0, 0.0))[1], _FAILED_PAUSE), _LONGEST_PAUSE)
+            self._failed[key] = (monotonic() + delay, delay)
+            if isinstance(error, (Unavailable, *LOST)):
+                log.warning("feed_lost_the_log", consumer=consumer, topic=topic, shard=shard)
+            else:
+                self._cycles.failed("feed")
+                log.exception("feed_failed", consumer=consumer, topic=topic, shard=shard)
+
+    async def _pause(self) -> None:
+        """Wait for the next look: sooner when work has come to an end, for there may be more of it."""
+        working = set(self._working.values())
+        if working:
+            await asyncio.wait(working, timeout=LOOK_EVERY, return_when=asyncio.FIRST_COMPLETED)
+        await pause(_AGAIN if working else LOOK_EVERY)
+
+    @property
+    def working(self) -> bool:
+        """Whether work is going on."""
+        return bool(self._working)
+
+    async def drain(self) -> None:
+        """Wait for the work that is going on."""
+        await asyncio.gather(*self._working.values(), return_exceptions=True)
+
+    async def _end(self) -> None:
+        """Stop whatever is at work; what was not appended is taken again by whoever looks next."""
+        working = list(self._working.values())
+        for task in working:
+            task.cancel()
+        await asyncio.gather(*working, return_exceptions=True)

@@ -12,21 +12,23 @@ if TYPE_CHECKING:
     Pool: TypeAlias = asyncpg.Pool[asyncpg.Record]
     Connection: TypeAlias = asyncpg.Connection[asyncpg.Record] | asyncpg.pool.PoolConnectionProxy[asyncpg.Record]
 
-COMMAND_TIMEOUT = 10.0
-"""Seconds that one statement may take before its connection is given up: the database gives up a lock after 5."""
+COMMAND_TIMEOUT = 3.0
+"""Seconds that one statement may take before it is given up. asyncpg then waits as long again for the cancellation of a
+connection that swallows everything: together less than the 10 s that an alarm may take."""
 
-CONNECT_TIMEOUT = 5.0
+CONNECT_TIMEOUT = 3.0
 """Seconds to open a connection: a dead server is known by then, and the caller tries again."""
 
 LOST = (
     asyncpg.PostgresConnectionError,
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
     asyncpg.CannotConnectNowError,
-    asyncpg.AdminShutdownError,
-    asyncpg.CrashShutdownError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.InsufficientResourcesError,
+    asyncpg.PostgresSystemError,
     asyncpg.IdleInTransactionSessionTimeoutError,
-    asyncpg.TooManyConnectionsError,
-    asyncpg.QueryCanceledError,
+    asyncpg.SerializationError,
     asyncpg.LockNotAvailableError,
     asyncpg.DeadlockDetectedError,
     asyncpg.ReadOnlySQLTransactionError,
@@ -36,13 +38,13 @@ LOST = (
 """What speaks of the server and not of the statement. Whether it took effect may be unknown; it is worth another try."""
 
 
-async def open_pool(dsn: str, *, size: int = 8) -> Pool:
-    """Open a pool of up to ``size`` connections. Raises OSError or asyncpg.PostgresError when there is no server."""
+async def open_pool(dsn: str, *, size: int = 6) -> Pool:
+    """Open a pool of up to ``size`` connections, one of them warm. Raises what is in LOST when there is no server."""
     return await asyncpg.create_pool(
         dsn,
         min_size=1,
         max_size=size,
         command_timeout=COMMAND_TIMEOUT,
         timeout=CONNECT_TIMEOUT,
-        max_inactive_connection_lifetime=60,
+        max_inactive_connection_lifetime=0,
     )

@@ -107,9 +107,16 @@ class Keyring:
             key = self._secrets[secret] = self._unwrap(await self._pool.fetchval(SECRET_OF, secret))
         return hmac_digest(key, content, "sha256")
 
+    def _forget_expired(self) -> None:
+        """Drop opened keys that were kept long enough, asked for again or not."""
+        before = monotonic() - KEPT
+        for kept in (self._by_subject, self._by_kid):
+            for name in [name for name, entry in kept.items() if entry[0] < before]:
+                del kept[name]
+
     async def _key_of(self, subject_id: str) -> tuple[str, bytes]:
-        kept = self._by_subject.get(subject_id)
-        if kept and monotonic() - kept[0] < KEPT:
+        self._forget_expired()
+        if kept := self._by_subject.get(subject_id):
             return kept[1], kept[2]
         row = await self._pool.fetchrow(KEY_OF, subject_id)
         if row is None:
@@ -123,8 +130,8 @@ class Keyring:
         return row["kid"], key
 
     async def _key_by_kid(self, kid: str) -> bytes:
-        kept = self._by_kid.get(kid)
-        if kept and monotonic() - kept[0] < KEPT:
+        self._forget_expired()
+        if kept := self._by_kid.get(kid):
             return kept[1]
         wrapped = await self._pool.fetchval(KEY_BY_KID, kid)
         if wrapped is None:

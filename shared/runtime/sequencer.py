@@ -34,6 +34,9 @@ MOST_BYTES = 4 * 1024 * 1024
 GIVE_UP_AFTER = 8.0
 """Seconds after which a command whose connection keeps getting lost is answered as unavailable: a phone still waits."""
 
+ANSWERED_WITHIN = 5.5
+"""Seconds for one call: just above the 5 s that it may wait for the lock of the log."""
+
 _RETRY_PAUSE = 0.2
 """Seconds before the next try after a lost connection."""
 
@@ -117,8 +120,7 @@ class Sequencer:
         """Call until there is an answer. A lost connection says nothing: the same commands go again."""
         while batch:
             try:
-                async with self._pool.acquire() as connection:
-                    rows = await connection.fetch(APPEND, *_arguments([waiting.composed for waiting in batch]))
+                rows = await self._call([waiting.composed for waiting in batch])
             except LOST as error:
                 # A crash or cut here may have committed the batch: ids, causes and versions make the next call safe.
                 batch = _still_patient(batch, error)
@@ -134,6 +136,16 @@ class Sequencer:
                 for waiting, row in zip(batch, rows, strict=True):
                     _answer(waiting, row)
                 return
+
+    async def _call(self, batch: Sequence[Composed]) -> Sequence[asyncpg.Record]:
+        """Make the call. A connection that swallows it is cut off: nobody waits for its end."""
+        async with self._pool.acquire() as connection:
+            try:
+                async with asyncio.timeout(ANSWERED_WITHIN):
+                    return await connection.fetch(APPEND, *_arguments(batch), timeout=2 * ANSWERED_WITHIN)
+            except TimeoutError:
+                connection.terminate()
+                raise
 
 
 def _claims(composed: Composed) -> tuple[frozenset[Any], frozenset[str]]:

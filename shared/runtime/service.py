@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from dataclasses import dataclass
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import structlog
@@ -27,13 +27,16 @@ from shared.runtime.settings import RELEASE, ServiceSettings
 from shared.runtime.telemetry import Cycles, configure_logging
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+    from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 
     from fastapi import FastAPI
 
     from shared.runtime.postgres import Pool
 
 log = structlog.get_logger()
+
+_ENDS_WITHIN = 3.0
+"""Seconds for what is at work when the service is told to stop: most messages are handed over by then."""
 
 _CONNECT_PAUSE = 0.5
 """Seconds between two tries to reach a database that is not there yet."""
@@ -50,6 +53,8 @@ class Base:
     keyring: Keyring
     authority: Authority
     release: str = RELEASE
+    tasks: set[asyncio.Task[None]] = field(default_factory=set)
+    """Work that outlives whoever began it; at the end of the service it is waited for."""
 
 
 @dataclass(frozen=True)
@@ -85,11 +90,11 @@ async def running(
 ) -> AsyncIterator[tuple[Running, Parts]]:
     """Open the databases, start every loop, and stop them at the end. Tests run services in process with it."""
     async with AsyncExitStack() as stack:
-        pool = await _reach(settings.database.get_secret_value())
-        stack.push_async_callback(pool.close)
-        keys = await _reach(settings.keys_database.get_secret_value())
-        stack.push_async_callback(keys.close)
-        sequencer = Sequencer(pool, RELEASE)
+        pool = await _open(stack, settings.database.get_secret_value(), 6)
+        probes = await _open(stack, settings.database.get_secret_value(), 2)  # for looking, whatever work is going on
+        appends = await _open(stack, settings.database.get_secret_value(), 1)  # the sequencer makes one call at a time
+        keys = await _open(stack, settings.keys_database.get_secret_value(), 3)
+        sequencer = Sequencer(appends, RELEASE)
         base = Base(
             name=name,
             settings=settings,
@@ -99,12 +104,12 @@ async def running(
             authority=Authority(pool, keys),
         )
         parts = build(base)
-        cycles = Cycles(pool, settings.replica)
-        feed = Feed(pool, sequencer, parts.reactions, parts.read_models, cycles)
-        deadlines = Deadlines(pool, parts.deadlines, cycles)
+        cycles = Cycles(probes, settings.replica)
+        feed = Feed(probes, pool, sequencer, parts.reactions, parts.read_models, cycles)
+        deadlines = Deadlines(probes, parts.deadlines, cycles)
         await feed.check()
-        loops = [asyncio.create_task(loop) for loop in (sequencer.run(), feed.run(), deadlines.run(), cycles.run())]
-        stack.push_async_callback(_end, loops)
+        loops = [asyncio.create_task(loop) for loop in (feed.run(), deadlines.run(), cycles.run(), sequencer.run())]
+        stack.push_async_callback(_end, loops, base.tasks, deadlines)
         for loop in loops:
             loop.add_done_callback(_die_loudly)
         yield (
@@ -115,11 +120,24 @@ async def running(
         )
 
 
+class _Server(uvicorn.Server):
+    """Serves until told to stop. uvicorn's own way would end the process by the signal before its loops have ended."""
+
+    def stop(self) -> None:
+        """Stop serving."""
+        self.should_exit = True
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave the signals to the service."""
+        yield
+
+
 async def serve(name: str, settings: ServiceSettings, build: Callable[[Base], Parts]) -> None:
     """Run a service until it is told to stop."""
     configure_logging(name, settings.replica)
     async with running(name, settings, build) as (service, parts):
-        server = uvicorn.Server(
+        server = _Server(
             uvicorn.Config(
                 parts.web(service),
                 host=settings.host,
@@ -128,31 +146,52 @@ async def serve(name: str, settings: ServiceSettings, build: Callable[[Base], Pa
                 access_log=False,
                 timeout_graceful_shutdown=3,
                 server_header=False,
+                proxy_headers=False,
             )
         )
+        for number in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(number, server.stop)
         log.info("service_started", release=RELEASE, port=settings.port)
         await server.serve()
     log.info("service_stopped")
 
 
-async def _reach(dsn: str) -> Pool:
-    """Open a pool, trying until there is a server."""
+async def _open(stack: AsyncExitStack, dsn: str, size: int) -> Pool:
+    """Open a pool that is closed at the end, trying until there is a server."""
     while True:
         try:
-            return await open_pool(dsn)
+            pool = await open_pool(dsn, size=size)
         except LOST as error:
             log.warning("database_not_reached", error=type(error).__name__)
             await pause(_CONNECT_PAUSE)
+        else:
+            stack.push_async_callback(_close, pool)
+            return pool
 
 
-async def _end(loops: Sequence[asyncio.Task[None]]) -> None:
-    """Cancel every loop and wait for it."""
+async def _close(pool: Pool) -> None:
+    """Close a pool; cut off whatever does not let go."""
+    try:
+        await asyncio.wait_for(pool.close(), _ENDS_WITHIN)
+    except TimeoutError:
+        pool.terminate()
+
+
+async def _end(loops: Sequence[asyncio.Task[None]], tasks: set[asyncio.Task[None]], deadlines: Deadlines) -> None:
+    """Stop looking, let what was begun come to its end, then stop the sequencer."""
+    *looking, sequencer = loops
     for loop in loops:
         loop.remove_done_callback(_die_loudly)
+    for loop in looking:
         loop.cancel()
-    for loop in loops:
-        with suppress(asyncio.CancelledError):
-            await loop
+    await asyncio.gather(*looking, return_exceptions=True)
+    with suppress(TimeoutError):
+        async with asyncio.timeout(_ENDS_WITHIN):
+            await deadlines.drain()
+            await asyncio.gather(*tasks, return_exceptions=True)
+    # A call to the outside that is cut off here is left to its attempt's own deadline.
+    sequencer.cancel()
+    await asyncio.gather(sequencer, return_exceptions=True)
 
 
 def _die_loudly(loop: asyncio.Task[None]) -> None:

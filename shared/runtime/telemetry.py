@@ -12,6 +12,7 @@ import traceback
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+import asyncpg
 import orjson
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
@@ -47,12 +48,12 @@ FINISH_CYCLE = "SELECT log.finish_cycle($1, $2)"
 
 def _places_only(_logger: Any, _method: str, line: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     """Replace an exception by its type and the places it came through."""
-    if line.pop("exc_info", None) and (error := sys.exc_info()[1]) is not None:
+    given = line.pop("exc_info", None)
+    error = given if isinstance(given, BaseException) else sys.exc_info()[1] if given else None
+    if error is not None:
         line["error"] = type(error).__name__
-        line["at"] = [
-            f"{frame.filename.rsplit('/', 1)[-1]}:{frame.lineno} {frame.name}"
-            for frame in traceback.extract_tb(error.__traceback__)
-        ]
+        frames = traceback.extract_tb(error.__traceback__)
+        line["at"] = [f"{frame.filename.rsplit('/', 1)[-1]}:{frame.lineno} {frame.name}" for frame in frames]
     return line
 
 
@@ -105,6 +106,6 @@ class Cycles:
                     try:
                         await self._pool.execute(FINISH_CYCLE, self._replica, loop)
                         written[loop] = finished
-                    except LOST:
-                        break  # said by the loops themselves
+                    except (asyncpg.PostgresError, *LOST):
+                        break  # said by the loops themselves; it must not end a service that still watches
             await pause(_WRITE_EVERY)

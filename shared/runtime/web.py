@@ -96,15 +96,16 @@ async def caller(
     key = idempotency_key or new_id()
     if not _PLAIN_KEY.fullmatch(key):  # no key keeps a call for help out; the same one is still the same request
         key = f"sha256:{sha256(key.encode()).hexdigest()}"
-    digest = await request_digest(running, request.url.path, await request.body())
+    where = f"{request.method} {request.url.path}?{request.url.query}"
+    digest = await request_digest(running, where, await request.body())
     return Caller(identity, Outside(f"http:{identity.worker_id}", key, digest), key)
 
 
-async def request_digest(running: Running, path: str, body: bytes) -> bytes:
-    """Return the keyed hash of a request: the same request gives the same hash, whatever its spacing."""
+async def request_digest(running: Running, where: str, body: bytes) -> bytes:
+    """Return the keyed hash of a request: the same request gives the same hash, whatever its body's spacing."""
     with suppress(orjson.JSONDecodeError):  # an empty body, or one that is refused later, is hashed as it is
         body = orjson.dumps(orjson.loads(body), option=orjson.OPT_SORT_KEYS)
-    return await running.keyring.keyed_hash("digest", path.encode() + b"\n" + body)
+    return await running.keyring.keyed_hash("digest", where.encode() + b"\n" + body)
 
 
 def answer(handled: Handled) -> dict[str, Any]:
@@ -146,7 +147,7 @@ def create_app(running: Running, refusals: Mapping[str, str], title: str) -> Fas
 
 
 async def _readiness(running: Running) -> tuple[list[str], float | None]:
-    """Return what is stale, and the age of the oldest record waiting."""
+    """Return what is stale, and the age of the oldest record waiting. One stuck shard is a metric; nothing moving is not."""
     fresh = FRESH.total_seconds()
     ages = running.cycles.ages()
     stale = [f"{loop} has finished no cycle lately" for loop in running.loops if ages.get(loop, fresh + 1) > fresh]
@@ -154,11 +155,10 @@ async def _readiness(running: Running) -> tuple[list[str], float | None]:
         oldest = await running.feed.oldest()
     except LOST:
         return [*stale, "the log cannot be read"], None
-    age = oldest.total_seconds() if oldest else 0.0
-    FEED_AGE.set(age)
-    if age > fresh:
-        stale.append("a record has waited too long to be applied")
-    return stale, age
+    FEED_AGE.set(oldest)
+    if oldest > fresh and running.feed.still_for() > fresh:
+        stale.append("records wait to be applied and no position moves")
+    return stale, oldest
 
 
 def _add_problems(app: FastAPI, refusals: Mapping[str, str]) -> None:

@@ -42,7 +42,15 @@ def fact(number: int = 1) -> Event:
 
 def reached_nobody(notification_id: str) -> Event:
     """Return a small event of notifier, for streams of a notification."""
-    return NotReached(notification_id=notification_id, recipient_id="w1", reason="none")
+    return NotReached(
+        notification_id=notification_id,
+        recipient_id="w1",
+        escalation_id=None,
+        kind="reminder",
+        ladder_no=None,
+        step=None,
+        reason="none",
+    )
 
 
 def disclosed(visit_id: str) -> Event:

@@ -95,9 +95,9 @@ class Replica:
     answers: Answers
 
     async def follow(self) -> None:
-        """Look until nothing is left."""
-        while not await self.feed.look():
-            pass
+        """Look until nothing is left, or only what fails."""
+        while await self.feed.look() and self.feed.working:
+            await self.feed.drain()
 
 
 @asynccontextmanager
@@ -106,4 +106,6 @@ async def replica(dsn: str, fails: Fails = never, read_model: ReadModel = READ_M
     async with appends(dsn) as writer:
         answers = Answers(writer, fails)
         cycles = Cycles(writer.pool, "one")
-        yield Replica(Feed(writer.pool, writer.sequencer, [reaction(answers.answer)], [read_model], cycles), answers)
+        yield Replica(
+            Feed(writer.pool, writer.pool, writer.sequencer, [reaction(answers.answer)], [read_model], cycles), answers
+        )

@@ -285,10 +285,12 @@ BEGIN
     WHERE a.consumer = c.consumer AND a.topic = c.topic AND a.shard = c.shard
         AND v_outcomes[c.command + 1] = 'appended';
 
+    -- The array makes this a look-up per stream in the primary key, whatever the planner believes of the table's size.
     DELETE FROM log.deadline d
-    USING jsonb_to_recordset(p_writes) AS w(command integer, stream_id text)
-    WHERE d.stream_id = w.stream_id
-        AND v_outcomes[w.command + 1] = 'appended'
+    WHERE d.stream_id = ANY (ARRAY(
+            SELECT w.stream_id FROM jsonb_to_recordset(p_writes) AS w(command integer, stream_id text)
+            WHERE v_outcomes[w.command + 1] = 'appended'
+        ))
         AND NOT EXISTS (
             SELECT FROM jsonb_to_recordset(p_deadlines) AS n(stream_id text, kind text, subject text)
             WHERE n.stream_id = d.stream_id AND n.kind = d.kind AND n.subject = d.subject
