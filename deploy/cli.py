@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import os
 import signal
 from pathlib import Path
@@ -46,25 +47,29 @@ def lonewatch() -> None:
 
 @app.command()
 def up(
-    port: Annotated[int, typer.Option(help="Port of the front on 127.0.0.1.")] = 8080,
-    state: Annotated[Path, typer.Option(help="Folder for everything that is kept.")] = STATE / "up",
+    port: Annotated[int, typer.Option(help="Port of the front on 127.0.0.1.", min=1, max=65535)] = 8080,
+    state: Annotated[Path, typer.Option(help="Folder for everything that is kept.", file_okay=False)] = STATE / "up",
     as_json: Json = False,
 ) -> None:
     """Run PostgreSQL, the four services and the front on this machine until stopped."""
     if not port_is_free(port):
         _fail(f"Port {port} of 127.0.0.1 is taken. Stop what listens there, or give another with --port.")
-    _run(_up(port, state, as_json=as_json))
+    _run(_up(port, state, as_json=as_json), as_json=as_json)
 
 
 @app.command()
 def demo(
     speed: Annotated[float, typer.Option(help="How many times faster than the policy's own waits.", min=1)] = 60,
-    port: Annotated[int, typer.Option(help="Port of the front; another is taken when it is in use.")] = 8080,
+    port: Annotated[
+        int, typer.Option(help="Port of the front; another is taken when it is in use.", min=1, max=65535)
+    ] = 8080,
     leave: Annotated[bool, typer.Option("--exit", help="End when the story has ended.")] = False,
     as_json: Json = False,
 ) -> None:
     """Play a story in real time on real services: one visit ends well, one is missed, one worker asks for help."""
-    _run(_demo(speed, port, leave=leave, as_json=as_json))
+    if not math.isfinite(speed):
+        _fail("The speed must be a number from 1 on, such as 60.")
+    _run(_demo(speed, port, leave=leave, as_json=as_json), as_json=as_json)
 
 
 @app.command()
@@ -75,7 +80,7 @@ def timeline(
     as_json: Json = False,
 ) -> None:
     """Tell what happened in a visit, what was expected and did not, and which clause required it."""
-    _run(_timeline(visit_id, url, token, as_json=as_json))
+    _run(_timeline(visit_id, url, token, as_json=as_json), as_json=as_json)
 
 
 @app.command()
@@ -87,11 +92,13 @@ def call(
     token: Annotated[str | None, typer.Option(envvar="LONEWATCH_TOKEN", help="Your bearer token.")] = None,
 ) -> None:
     """Send one request, as any other program would, and print what is answered."""
+    if method.upper() not in {"GET", "POST", "PUT", "DELETE"}:
+        _fail(f"The method must be GET, POST, PUT or DELETE, not {method!r}.")
     try:
         content = orjson.loads(body)
     except orjson.JSONDecodeError as error:
         _fail(f"The body is not JSON ({error}). Put it in single quotes, with double quotes inside.")
-    _run(_call(method.upper(), path, content, url, token))
+    _run(_call(method.upper(), path, content, url, token), as_json=True)
 
 
 async def _call(method: str, path: str, content: Any, url: str, token: str | None) -> None:
@@ -143,12 +150,16 @@ async def _timeline(visit_id: str, url: str, token: str | None, *, as_json: bool
         _console.print(timeline_text(found, width=_console.width), markup=False)
 
 
-def _run(work: Coroutine[Any, Any, None]) -> None:
-    """Run a command; what went wrong becomes a sentence and exit code 1."""
+def _run(work: Coroutine[Any, Any, None], *, as_json: bool) -> None:
+    """Run a command; what went wrong becomes a sentence and exit code 1, and an object where one was asked for."""
     try:
         asyncio.run(work)
     except (RefusedError, NotReadyError, PostgresError, PolicyError, StoryError) as error:
+        if as_json:
+            _print_json({"error": getattr(error, "code", "failed"), "detail": str(error)})
         _fail(str(error))
+    except OSError as error:
+        _fail(f"{error.strerror or error}: {error.filename or 'this machine'}. Put that right and start again.")
     except KeyboardInterrupt:
         raise typer.Exit(130) from None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, Self
 
 import httpx2
@@ -25,6 +26,10 @@ class Client:
     """A person's client: their token on every request."""
 
     def __init__(self, url: str, token: str | None) -> None:
+        if not re.fullmatch(r"[\x21-\x7e]*", token or ""):
+            raise RefusedError(
+                "bad_token", "The token has characters that no token has; copy it again, without spaces."
+            )
         self._url = url
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         self._http = httpx2.AsyncClient(base_url=url, headers=headers, timeout=TIMEOUT, trust_env=False)
@@ -65,7 +70,7 @@ class Client:
                 f"Nothing answers at {self._url}. Start Lonewatch with 'lonewatch up', or give its address with --url."
             )
             raise RefusedError("not_reached", message) from None
-        if answer.is_success:
+        if answer.is_success and answer.headers.get("content-type", "").startswith("application/json"):
             return answer
         try:
             said = answer.json()

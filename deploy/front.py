@@ -43,16 +43,17 @@ def create_front(services: Mapping[str, Sequence[str]]) -> Starlette:
 
     async def forward(request: Request) -> Response:
         service = request.url.path.split("/")[1]
-        body = await request.body()
         if service not in services:
             return _problem(404, "no_such_path", f"There is nothing here. Ask for one of: /{', /'.join(services)}.")
-        if len(body) > LARGEST_BODY:
+        body = await _body(request)
+        if body is None and not request.url.path.endswith("/help"):
             return _problem(413, "too_large", f"A request may have {LARGEST_BODY} bytes; send less.")
-        headers = {name: value for name, value in request.headers.items() if name not in _HOP_BY_HOP}
-        if request.method in _CHANGING:
-            headers.setdefault("idempotency-key", secrets.token_hex(16))
-        path = request.url.path + (f"?{request.url.query}" if request.url.query else "")
-        return await _ask(client, services[service], request.method, path, headers, body)
+        headers = [(name, value) for name, value in request.headers.raw if name.decode("latin-1") not in _HOP_BY_HOP]
+        if request.method in _CHANGING and "idempotency-key" not in request.headers:
+            headers.append((b"idempotency-key", secrets.token_hex(16).encode()))
+        query = b"?" + request.scope["query_string"] if request.scope["query_string"] else b""
+        path = request.scope["raw_path"] + query
+        return await _ask(client, services[service], request.method, path, headers, body or b"")
 
     async def start_page(_request: Request) -> Response:
         return RedirectResponse("/checkin/")
@@ -61,12 +62,21 @@ def create_front(services: Mapping[str, Sequence[str]]) -> Starlette:
     return Starlette(routes=[Route("/", start_page), Route("/{path:path}", forward, methods=methods)])
 
 
+async def _body(request: Request) -> bytes | None:
+    """Read a body, or leave one that is too large and return None. A call for help goes on without it."""
+    body = b""
+    async for chunk in request.stream():
+        if len(body) <= LARGEST_BODY:
+            body += chunk
+    return body if len(body) <= LARGEST_BODY else None
+
+
 async def _ask(
     client: httpx2.AsyncClient,
     replicas: Sequence[str],
     method: str,
-    path: str,
-    headers: Mapping[str, str],
+    path: bytes,
+    headers: Sequence[tuple[bytes, bytes]],
     body: bytes,
 ) -> Response:
     """Ask one replica after another until one answers."""
@@ -74,18 +84,23 @@ async def _ask(
     until = loop.time() + GIVE_UP_AFTER
     turn = 0
     while loop.time() < until:
-        replica = replicas[turn % len(replicas)]
+        url = httpx2.URL(replicas[turn % len(replicas)]).copy_with(raw_path=path)
         turn += 1
         patience = TRY_ANOTHER_AFTER if len(replicas) > 1 else until - loop.time()
         try:
-            answer = await client.request(method, replica + path, headers=dict(headers), content=body, timeout=patience)
+            answer = await client.request(method, url, headers=list(headers), content=body, timeout=patience)
         except httpx2.TimeoutException:
             continue
         except httpx2.TransportError:
             await asyncio.sleep(_PAUSE)  # gone or starting: whoever runs it starts it again
             continue
-        kept = {name: value for name, value in answer.headers.items() if name not in _HOP_BY_HOP | {"content-encoding"}}
-        return Response(answer.content, answer.status_code, kept)
+        response = Response(answer.content, answer.status_code)
+        response.raw_headers += [
+            (name.lower(), value)
+            for name, value in answer.headers.raw
+            if name.lower().decode("latin-1") not in _HOP_BY_HOP | {"content-encoding"}
+        ]
+        return response
     return _problem(
         503,
         "unavailable",

@@ -6,12 +6,13 @@ Used by ``lonewatch up``, by the demo and by the system tests. What it starts it
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import json
 import os
 import secrets
 import socket
 import sys
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -23,7 +24,7 @@ from deploy.local import postgres
 from deploy.local.processes import Process
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Mapping
+    from collections.abc import AsyncIterator, Callable, Iterator, Mapping
     from pathlib import Path
 
 READY_WITHIN = timedelta(seconds=60)
@@ -86,7 +87,29 @@ async def installation(
     ``settings`` are further settings of services (``LONEWATCH_SMTP_HOST`` …). ``say`` is told what happens.
     Raises PostgresError or NotReadyError, whose messages say what to do.
     """
-    await asyncio.to_thread(_make_folders, state)
+    async with AsyncExitStack() as stack:
+        await asyncio.to_thread(_make_folders, state)
+        stack.enter_context(_alone(state))
+        yield await stack.enter_async_context(_running(state, port, settings or {}, say))
+
+
+@contextmanager
+def _alone(state: Path) -> Iterator[None]:
+    """Hold the folder: a second runner would share its PostgreSQL, and stop it under the first."""
+    with (state / "lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise NotReadyError(
+                f"Another Lonewatch runs on {state}. Stop it first, or give another folder with --state."
+            ) from None
+        yield
+
+
+@asynccontextmanager
+async def _running(
+    state: Path, port: int, settings: Mapping[str, str], say: Callable[[str], None]
+) -> AsyncIterator[Installation]:
     say("starting PostgreSQL")
     server = await asyncio.to_thread(postgres.start, state / "postgres")
     processes: dict[str, Process] = {}
@@ -97,7 +120,7 @@ async def installation(
         passwords = _passwords(state)
         await prepare(server.dsn(), passwords)
         url = f"http://127.0.0.1:{port}"
-        processes = _processes(state, server, passwords, url, port, settings or {})
+        processes = _processes(state, server, passwords, url, port, settings)
         say("starting the services")
         for process in processes.values():
             await process.start()
@@ -105,7 +128,7 @@ async def installation(
         yield Installation(state, url, server, processes, _take_token(state))
     finally:
         stopping.set()
-        await asyncio.gather(keeper, *(process.stop() for process in processes.values()))
+        await asyncio.gather(keeper, *(process.stop() for process in processes.values()), return_exceptions=True)
         await asyncio.to_thread(postgres.stop, state / "postgres")  # whichever runs: it may have crashed meanwhile
 
 
@@ -120,7 +143,7 @@ async def _keep_postgres(state: Path, stopping: asyncio.Event, say: Callable[[st
             say("PostgreSQL has ended; starting it again")
             try:
                 await asyncio.to_thread(postgres.start, state)
-            except postgres.PostgresError as error:
+            except (postgres.PostgresError, OSError) as error:
                 say(str(error))
                 pause = _POSTGRES_PAUSE
 
@@ -191,7 +214,7 @@ async def _ready(url: str, processes: Mapping[str, Process]) -> None:
     loop = asyncio.get_running_loop()
     until = loop.time() + READY_WITHIN.total_seconds()
     waiting = list(SERVICES)
-    async with httpx2.AsyncClient(base_url=url, timeout=5) as client:
+    async with httpx2.AsyncClient(base_url=url, timeout=5, trust_env=False) as client:
         while waiting:
             for service in list(waiting):
                 try:
@@ -201,10 +224,19 @@ async def _ready(url: str, processes: Mapping[str, Process]) -> None:
                     pass  # the front is not there yet
             failing = [process for process in processes.values() if process.restarts >= _MOST_RESTARTS]
             if failing:
-                raise NotReadyError(f"{failing[0].name} exits as soon as it starts. Why stands in {failing[0].output}.")
+                raise NotReadyError(f"{failing[0].name} does not start. {_reason(failing[0].output)}")
             if waiting and loop.time() > until:
                 raise NotReadyError(
                     f"{', '.join(waiting)} did not become ready within {READY_WITHIN.seconds} s. "
-                    f"The reason stands in {processes[waiting[0]].output}."
+                    f"{_reason(processes[waiting[0]].output)}"
                 )
             await asyncio.sleep(_LOOK_EVERY)
+
+
+def _reason(output: Path) -> str:
+    """Return the sentence in which a service last said why it cannot start, and where its lines are."""
+    where = f"Its lines are in {output}."
+    for line in reversed(output.read_text(errors="replace").splitlines()):
+        with suppress(ValueError, KeyError, TypeError):
+            return f"{json.loads(line)['reason']} {where}"
+    return where

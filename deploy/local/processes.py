@@ -10,6 +10,7 @@ import ctypes
 import os
 import signal
 import sys
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -95,4 +96,5 @@ class Process:
             quick = 0 if loop.time() - began > LONG_ENOUGH else quick + 1
             await asyncio.sleep(RESTART_PAUSES[min(quick, len(RESTART_PAUSES)) - 1] if quick else RESTART_PAUSES[0])
             self.restarts += 1
-            await self._start_once()
+            with suppress(OSError):  # out of processes or memory: tried again after a longer pause
+                await self._start_once()

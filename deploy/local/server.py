@@ -1,5 +1,6 @@
 """A running embedded PostgreSQL: where it is, whether it answers, what it last said. Starts and ends none."""
 
+import os
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -53,6 +54,11 @@ def running(state: Path) -> Server | None:
     try:
         lines = (data / "postmaster.pid").read_text("utf-8").splitlines()
         process = psutil.Process(int(lines[0]))
+        if (
+            process.status() == psutil.STATUS_ZOMBIE
+        ):  # it was ours and was killed: until it is reaped PostgreSQL finds it alive
+            os.waitpid(process.pid, os.WNOHANG)
+            return None
         if str(data) not in process.cmdline():  # a file from before a restart of the machine: the id is another's now
             return None
         return Server(HOST, int(lines[3]), data, read_password(data.parent), process)

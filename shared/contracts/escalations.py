@@ -12,6 +12,10 @@ AskKind = Literal["step", "joined", "ran_out", "exhausted", "all_clear"]
 """Why somebody is told. ``step`` and ``exhausted`` are withdrawn when somebody has acknowledged."""
 
 
+MOST_ASKS = 200
+"""People that one event asks to tell. Notifier queues a write for each in one append, and the log takes 500 events."""
+
+
 class Ask(Contract):
     """Tell this person, once, by every way in which they can be reached. ``notification_id`` is unique for good."""
 
@@ -52,7 +56,12 @@ class EscalationJoined(Event):
     """The ladder of a graver trigger, frozen now; None where the trigger is no graver or the policy is unreadable."""
     ladder_no: int | None
     """Number of the ladder that this trigger starts; None where it starts none."""
+    policy_id: Id | None = None
+    """The policy that the ladder was frozen from, with its version; None where none was."""
+    policy_version: int | None = None
     asks: tuple[Ask, ...]
+    part: int = 1
+    """From 1. Who is told goes over several events of one decision where they are many; all but the asks is the same."""
 
 
 class StepStarted(Event):
@@ -65,6 +74,7 @@ class StepStarted(Event):
     """From 1."""
     name: str
     asks: tuple[Ask, ...]
+    part: int = 1
     next_at: Instant
     """When the next step starts, or the ladder is exhausted, unless somebody acknowledges before."""
     cites: Cites
@@ -79,6 +89,8 @@ class EscalationAcknowledged(Event):
     via: Literal["page", "reply", "api"]
     ladders: tuple[int, ...]
     """The ladders that this stops."""
+    running: tuple[int, ...] = ()
+    """The ladders that go on all the same: their triggers came after what this person had seen."""
     runs_out_at: Instant
     cites: Cites
 
@@ -89,8 +101,13 @@ class AcknowledgementRanOut(Event):
     type: ClassVar[str] = "escalation.acknowledgement_ran_out.v1"
     escalation_id: Id
     by: Id
+    ladders: tuple[int, ...] = ()
+    """The ladders that go on."""
     asks: tuple[Ask, ...]
+    part: int = 1
     next_at: Instant
+    cites: Cites = Cites()
+    """What says how long it was to last."""
 
 
 class EscalationExhausted(Event):
@@ -101,6 +118,7 @@ class EscalationExhausted(Event):
     ladder_no: int
     round: int
     asks: tuple[Ask, ...]
+    part: int = 1
     next_at: Instant
     cites: Cites
 
@@ -111,11 +129,14 @@ class EscalationResolved(Event):
     type: ClassVar[str] = "escalation.resolved.v1"
     escalation_id: Id
     visit_id: Id | None
+    worker_id: Id | None = None
+    site_id: Id | None = None
     by: Id
     confirmed_by: Id
     how: Code
     note: Sealed | None
     asks: tuple[Ask, ...]
+    part: int = 1
 
 
 class EscalationStoodDown(Event):
@@ -124,10 +145,13 @@ class EscalationStoodDown(Event):
     type: ClassVar[str] = "escalation.stood_down.v1"
     escalation_id: Id
     visit_id: Id | None
+    worker_id: Id | None = None
+    site_id: Id | None = None
     by: Id
     reason: Code
     note: Sealed | None
     asks: tuple[Ask, ...]
+    part: int = 1
 
 
 EVENTS: tuple[type[Event], ...] = (

@@ -51,6 +51,11 @@ class NotReached(Event):
     type: ClassVar[str] = "notification.not_reached.v1"
     notification_id: Id
     recipient_id: Id
+    escalation_id: Id | None
+    """This and the next three as they were queued: who asked can act on it without looking for them."""
+    kind: NotificationKind
+    ladder_no: int | None
+    step: int | None
     reason: Code
 
 
@@ -62,7 +67,10 @@ class AttemptStarted(Event):
     message_id: Id
     attempt: int
     """From 1, per message."""
+    contact_point_id: Id
+    """Where this attempt goes: the message's own contact point, or another of the same person once that one is gone."""
     channel: Channel
+    """Of that contact point."""
     unknown_at: Instant
     """Without an outcome by then, it is unknown."""
 

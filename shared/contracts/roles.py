@@ -1,6 +1,7 @@
 """Roles, and the one table of which role may do what. Read by the code and by the tests.
 
-A role is held at a site, or at the operator (site id ``operator``) for every site. Whoever holds none may do nothing.
+A role is held at a site, or at the operator (site id ``operator``) for every site. Whoever holds none may do
+nothing but what concerns themselves, where the table says ``own``.
 """
 
 from __future__ import annotations

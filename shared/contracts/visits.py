@@ -126,6 +126,15 @@ class VisitContact(Contract):
     phone: Sealed
 
 
+class WatchCites(Contract):
+    """Where each rule of the watch comes from, apart: so that one sees of every check-in which part is ours."""
+
+    check_ins: Cites = Cites()
+    interval: Cites = Cites()
+    grace: Cites = Cites()
+    remind_before: Cites = Cites()
+
+
 class VisitPlanned(Event):
     """A visit is planned under one version of a policy. Stream ``visit-…``."""
 
@@ -145,6 +154,8 @@ class VisitPlanned(Event):
     place: Sealed | None = None
     contacts: tuple[VisitContact, ...] = ()
     cites: Cites = Cites()
+    watch_cites: WatchCites = WatchCites()
+    """The same, rule by rule: what the later events of the visit cite."""
 
 
 class VisitApproved(Event):
@@ -153,6 +164,8 @@ class VisitApproved(Event):
     type: ClassVar[str] = "visit.approved.v1"
     visit_id: Id
     assessment_id: Id
+    assessment_version: int = 0
+    """The version of the assessment's stream that the approver saw; 0 where nobody noted it."""
     by: Id
     cites: Cites = Cites()
 
@@ -194,6 +207,7 @@ class CheckInRecorded(Event):
     met_due_at: Instant
     """The agreed time that this check-in met."""
     due_at: Instant
+    cites: Cites = Cites()
 
 
 class LateCheckInRecorded(Event):
@@ -202,6 +216,7 @@ class LateCheckInRecorded(Event):
     type: ClassVar[str] = "visit.late_check_in_recorded.v1"
     visit_id: Id
     missed_due_at: Instant
+    cites: Cites = Cites()
 
 
 class VisitExtended(Event):
@@ -213,6 +228,7 @@ class VisitExtended(Event):
     """The agreed time that this met; None where the check-in had been missed before (then nothing is rearmed)."""
     expected_end_at: Instant
     due_at: Instant | None
+    cites: Cites = Cites()
 
 
 class ReminderDue(Event):
@@ -224,6 +240,7 @@ class ReminderDue(Event):
     reminder_id: Id
     occasion: Literal["before", "at"]
     due_at: Instant
+    cites: Cites = Cites()
 
 
 class CheckInMissed(Event):
@@ -256,12 +273,13 @@ class VisitHelpRequested(Event):
 
 
 class WatchResumed(Event):
-    """After an escalation the watch goes on: the next check-in falls due at ``due_at``."""
+    """After an escalation the watch that a missed check-in had stopped goes on: the next falls due at ``due_at``."""
 
     type: ClassVar[str] = "visit.watch_resumed.v1"
     visit_id: Id
     escalation_id: Id
     due_at: Instant
+    cites: Cites = Cites()
 
 
 class VisitEnded(Event):

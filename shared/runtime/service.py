@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import sys
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -16,12 +17,12 @@ import uvicorn
 
 from shared.runtime.clock import pause
 from shared.runtime.commands import Commands
-from shared.runtime.consumers import Reaction, ReadModel
+from shared.runtime.consumers import MissingRowError, Reaction, ReadModel
 from shared.runtime.deadlines import Deadlines, OnDue
 from shared.runtime.feed import Feed
 from shared.runtime.identity import Authority
 from shared.runtime.postgres import LOST, open_pool
-from shared.runtime.sealing import Keyring, read_wrapping_key
+from shared.runtime.sealing import Keyring, WrongWrappingKeyError, read_wrapping_key
 from shared.runtime.sequencer import Sequencer
 from shared.runtime.settings import RELEASE, ServiceSettings
 from shared.runtime.telemetry import Cycles, configure_logging
@@ -103,6 +104,7 @@ async def running(
             keyring=Keyring(keys, read_wrapping_key(settings.wrapping_key_file)),
             authority=Authority(pool, keys),
         )
+        await base.keyring.keyed_hash("digest", b"")  # a wrong wrapping key shows here and not at the first alarm
         parts = build(base)
         cycles = Cycles(probes, settings.replica)
         feed = Feed(probes, pool, sequencer, parts.reactions, parts.read_models, cycles)
@@ -136,6 +138,15 @@ class _Server(uvicorn.Server):
 async def serve(name: str, settings: ServiceSettings, build: Callable[[Base], Parts]) -> None:
     """Run a service until it is told to stop."""
     configure_logging(name, settings.replica)
+    try:
+        await _serve(name, settings, build)
+    except (WrongWrappingKeyError, MissingRowError) as error:
+        log.critical("cannot_start", reason=str(error))
+        sys.exit(1)
+    log.info("service_stopped")
+
+
+async def _serve(name: str, settings: ServiceSettings, build: Callable[[Base], Parts]) -> None:
     async with running(name, settings, build) as (service, parts):
         server = _Server(
             uvicorn.Config(
@@ -153,7 +164,6 @@ async def serve(name: str, settings: ServiceSettings, build: Callable[[Base], Pa
             asyncio.get_running_loop().add_signal_handler(number, server.stop)
         log.info("service_started", release=RELEASE, port=settings.port)
         await server.serve()
-    log.info("service_stopped")
 
 
 async def _open(stack: AsyncExitStack, dsn: str, size: int) -> Pool:

@@ -69,20 +69,20 @@ class Live:
     async def kill_postgres(self) -> None:
         """End PostgreSQL with all its processes as a crash does; the installation starts it again on the same port."""
         since = datetime.now(UTC)
-        await asyncio.to_thread(postgres.kill, self.server)
+        os.kill(self.server.pid, signal.SIGKILL)
         self.log.close()
-        self.server = await self._postgres()
+        self.server = await self._next_postgres(self.server.pid)
         for service in ("checkin", "escalation", "notifier", "audit"):
             await self.ready(service)
         self._note_outage(since)
 
-    async def _postgres(self) -> Server:
-        """Return the PostgreSQL that runs, once one does."""
+    async def _next_postgres(self, pid: int) -> Server:
+        """Return the PostgreSQL that runs after the one of ``pid``, once it does."""
         found: list[Server] = []
 
         async def runs() -> bool:
             server = await asyncio.to_thread(postgres.running, self.folder / "postgres")
-            found[:] = [server] if server else []
+            found[:] = [server] if server and server.pid != pid else []
             return bool(found)
 
         await until(runs, within=40)
