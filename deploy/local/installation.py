@@ -222,7 +222,11 @@ async def _ready(url: str, processes: Mapping[str, Process]) -> None:
                         waiting.remove(service)
                 except httpx2.TransportError:
                     pass  # the front is not there yet
-            failing = [process for process in processes.values() if process.restarts >= _MOST_RESTARTS]
+            failing = [
+                process
+                for process in processes.values()
+                if process.restarts >= _MOST_RESTARTS or process.exit_code == os.EX_CONFIG
+            ]
             if failing:
                 raise NotReadyError(f"{failing[0].name} does not start. {_reason(failing[0].output)}")
             if waiting and loop.time() > until:

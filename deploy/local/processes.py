@@ -46,6 +46,8 @@ class Process:
     environment: Mapping[str, str]
     output: Path
     restarts: int = 0
+    exit_code: int | None = None
+    """Of its last exit."""
     _current: asyncio.subprocess.Process | None = field(default=None, repr=False)
     _keeper: asyncio.Task[None] | None = field(default=None, repr=False)
     _stopping: bool = False
@@ -92,7 +94,7 @@ class Process:
         loop = asyncio.get_running_loop()
         while not self._stopping and self._current is not None:
             began = loop.time()
-            await self._current.wait()
+            self.exit_code = await self._current.wait()
             quick = 0 if loop.time() - began > LONG_ENOUGH else quick + 1
             await asyncio.sleep(RESTART_PAUSES[min(quick, len(RESTART_PAUSES)) - 1] if quick else RESTART_PAUSES[0])
             self.restarts += 1

@@ -39,11 +39,14 @@ def build(base: Base) -> Parts:
     )
 
 
-async def make_first_administrator(settings: Settings, file: Path) -> None:
-    """Leave the first administrator's token in ``file`` while the operator has no administrator; else do nothing.
+async def make_first_administrator(settings: Settings) -> None:
+    """Leave the first administrator's token in the file of the settings while the operator has no administrator.
 
     The token is in the file before it is anybody's, so that no crash leaves an administrator whose token nobody has.
     """
+    file = settings.first_administrator_file
+    if file is None:
+        return
     async with running("checkin", settings, build) as (service, parts):
         application: Application = parts.web(service).state.application
         if await application.has_administrator():

@@ -6,6 +6,7 @@ Clocks and feeds start before HTTP. A loop that ends by itself ends the process:
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import sys
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
@@ -28,7 +29,7 @@ from shared.runtime.settings import RELEASE, ServiceSettings
 from shared.runtime.telemetry import Cycles, configure_logging
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 
     from fastapi import FastAPI
 
@@ -135,14 +136,21 @@ class _Server(uvicorn.Server):
         yield
 
 
-async def serve(name: str, settings: ServiceSettings, build: Callable[[Base], Parts]) -> None:
-    """Run a service until it is told to stop."""
+async def serve(
+    name: str,
+    settings: ServiceSettings,
+    build: Callable[[Base], Parts],
+    first: Callable[[], Awaitable[None]] | None = None,
+) -> None:
+    """Do ``first``, then run a service until it is told to stop. What keeps it from starting is said in one line."""
     configure_logging(name, settings.replica)
     try:
+        if first is not None:
+            await first()
         await _serve(name, settings, build)
     except (WrongWrappingKeyError, MissingRowError) as error:
         log.critical("cannot_start", reason=str(error))
-        sys.exit(1)
+        sys.exit(os.EX_CONFIG)
     log.info("service_stopped")
 
 

@@ -87,6 +87,7 @@ def up(state: Path, port: int) -> Iterator[tuple[Process, list[str]]]:
 class Started:
     """An installation that was started, ended and started again, and runs."""
 
+    state: Path
     url: str
     token: str
     first: list[str]
@@ -112,6 +113,7 @@ def started() -> Iterator[Started]:
         with up(folder / "state", port) as (_, second):
             described = json.loads(first[-1])
             yield Started(
+                folder / "state",
                 described["url"],
                 described["first_administrator"],
                 first,
@@ -152,6 +154,50 @@ def test_a_taken_port_is_named_with_what_to_do(tmp_path: Path) -> None:
     assert f"Port {port}" in sentence
     assert "--port" in sentence
     assert not (tmp_path / "state").exists()
+
+
+def test_a_second_runner_on_the_same_folder_is_refused(started: Started) -> None:
+    sentence = refused("up", "--port", str(free_port()), "--state", str(started.state))
+    assert "Another Lonewatch runs on" in sentence
+    assert "--state" in sentence
+    assert httpx2.get(f"{started.url}/checkin/readyz", timeout=20, trust_env=False).is_success
+
+
+def test_another_wrapping_key_keeps_it_from_starting_and_says_why() -> None:
+    with temporary_state() as folder:
+        with up(folder / "state", free_port()):
+            pass
+        (folder / "state" / "wrapping.key").write_text("0" * 64)
+        done = run("up", "--port", str(free_port()), "--state", str(folder / "state"))
+    assert done.returncode == 1
+    assert "does not start" in done.stderr
+    assert "LONEWATCH_WRAPPING_KEY_FILE" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("up", "--port", "70000"),
+        ("up", "--port", "-1"),
+        ("up", "--state", "README.md"),
+        ("demo", "--speed", "nan"),
+        ("demo", "--speed", "0.5"),
+        ("timeline", "v1", "--token", "bäd"),
+        ("call", "G T", "/checkin/"),
+        ("call", "POST", "/checkin/visits", "{"),
+    ],
+)
+def test_what_makes_no_sense_is_refused_before_anything_starts(arguments: tuple[str, ...]) -> None:
+    done = run(*arguments)
+    assert done.returncode in {1, 2}
+    assert "Traceback" not in done.stderr
+    assert done.stderr.strip()
+
+
+def test_an_error_is_an_object_too_where_one_was_asked_for(started: Started) -> None:
+    done = run("timeline", "nobody-knows-it", "--url", started.url, "--token", started.token, "--json")
+    assert done.returncode == 1
+    assert json.loads(done.stdout.splitlines()[-1])["error"] == "visit_unknown"
 
 
 def test_a_timeline_that_cannot_be_shown_is_refused_with_a_sentence(started: Started) -> None:

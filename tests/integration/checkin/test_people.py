@@ -130,6 +130,7 @@ async def test_an_administrator_of_a_site_rules_there_and_nowhere_else(world: Wo
     assert (await world.done(None, "POST", "/workers/eve/tokens"))["token"]
 
 
+@pytest.mark.requirement("RO-07")
 async def test_a_role_that_is_withdrawn_no_longer_counts(world: World) -> None:
     visit_id = await world.planned()
     await world.done(None, "POST", f"/sites/{SITE}/grants/withdrawals", {"worker_id": BEN, "role": "supervisor"})
@@ -176,6 +177,26 @@ async def test_a_person_says_how_they_are_reached_and_no_secret_is_shown(world: 
     assert "hush" not in response.text
 
 
+async def test_a_contact_point_that_stays_the_same_keeps_its_id(world: World) -> None:
+    path = f"/workers/{ANNA}/contact-points"
+    mail = {"channel": "mail", "address": "anna@home.example"}
+    hook = {"channel": "webhook", "address": "https://pager.example/x", "secret": "hush"}
+
+    async def put(*points: dict[str, str]) -> list[str]:
+        ids: list[str] = (await world.done(ANNA, "PUT", path, {"contact_points": points}))["contact_point_ids"]
+        return ids
+
+    mail_id, hook_id = await put(mail, hook)
+    said = len(await world.installation.types(f"worker-{ANNA}"))
+    assert await put(mail, hook) == [mail_id, hook_id]
+    assert len(await world.installation.types(f"worker-{ANNA}")) == said, "nothing has changed"
+    assert await put(hook, mail) == [hook_id, mail_id]
+    second, *both = await put({**hook, "secret": "another"}, mail, mail)
+    assert second not in {mail_id, hook_id}
+    assert both[0] == mail_id != both[1]
+    assert (await put({**hook, "address": "https://pager.example/y"}))[0] not in {mail_id, hook_id, second}
+
+
 async def test_two_who_install_at_once_make_one_administrator(installation: Installation) -> None:
     await installation.administrator()  # so that there is a service to ask
     async with installation.service("checkin") as client:
@@ -192,11 +213,11 @@ async def test_the_first_administrator_s_token_stands_in_a_file_for_its_owner_al
     installation: Installation, tmp_path: Path
 ) -> None:
     file = tmp_path / "administrator"
-    settings = installation.settings("checkin")
-    await asyncio.gather(make_first_administrator(settings, file), make_first_administrator(settings, file))
+    settings = installation.settings("checkin", first_administrator_file=file)
+    await asyncio.gather(make_first_administrator(settings), make_first_administrator(settings))
     token = file.read_text().strip()
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
-    await make_first_administrator(settings, tmp_path / "another")
+    await make_first_administrator(installation.settings("checkin", first_administrator_file=tmp_path / "another"))
     assert names_in(tmp_path) - {installation.wrapping_key_file.name} == {"administrator"}
     async with installation.service("checkin", token) as client:
         assert (await client.get("/checkin/sites/operator")).status_code == 200
@@ -207,7 +228,7 @@ async def test_a_token_that_was_written_before_a_crash_is_the_one_that_counts(
 ) -> None:
     file = tmp_path / "administrator"
     file.write_text("lw_left-by-a-crash\n")
-    await make_first_administrator(installation.settings("checkin"), file)
+    await make_first_administrator(installation.settings("checkin", first_administrator_file=file))
     async with installation.service("checkin", "lw_left-by-a-crash") as client:
         assert (await client.get("/checkin/sites/operator")).status_code == 200
 
