@@ -10,10 +10,10 @@ LOCK := UV_CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/uv pip compile --quiet --un
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo up check test lock clean
+.PHONY: help setup demo up check test requirements lock clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(READY) ## make .venv with everything that is locked (again only when a lock or pyproject.toml changed)
 	@:
@@ -43,6 +43,9 @@ check: $(READY) ## format, lint, types, import rules, unit and architecture test
 
 test: $(READY) ## all that must hold at every landing: at most 15 minutes (ARGS: pytest's)
 	@$(BIN)/python -m pytest $(ARGS)
+
+requirements: $(READY) ## each requirement with how many tests carry it; fails where one has none
+	@$(BIN)/python -m tests.support.requirements
 
 lock: $(READY) ## resolve requirements/*.in into hashed versions (ARGS=--upgrade for newer ones)
 	@$(LOCK) requirements/runtime.in -o requirements/runtime.txt

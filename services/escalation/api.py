@@ -8,7 +8,7 @@ from typing import Annotated, Any, cast
 from fastapi import APIRouter, Depends, Query, Request
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
-from services.escalation.application import Account, Application
+from services.escalation.application import Account, Application, Confirmed
 from services.escalation.readmodel import list_escalations as query_escalations
 from shared.contracts.base import Code, Id
 from shared.runtime.identity import Identity
@@ -22,20 +22,25 @@ Note = Annotated[SecretStr, Field(min_length=1, max_length=2000)]
 """What somebody adds in their own words; sealed under the key of the worker whom it is about."""
 
 
-class Resolution(BaseModel):
-    """The worker is safe."""
+class Seen(BaseModel):
+    """What somebody knew of when they decided."""
 
     model_config = ConfigDict(extra="forbid")
+
+    triggers_seen: Annotated[int, Field(ge=1)] | None = None
+    """As the escalation showed it. What joined later is neither taken nor ended; without it, all there is."""
+
+
+class Resolution(Seen):
+    """The worker is safe."""
 
     confirmed_by: Id
     how: Code
     note: Note | None = None
 
 
-class FalseAlarm(BaseModel):
+class FalseAlarm(Seen):
     """There was no danger."""
-
-    model_config = ConfigDict(extra="forbid")
 
     reason: Code
     note: Note | None = None
@@ -74,9 +79,11 @@ async def read_escalation(
 
 
 @router.post("/escalations/{escalation_id}/acknowledgement", name="acknowledge")
-async def acknowledge(escalation_id: Id, by: Annotated[Caller, Depends(caller)], application: App) -> dict[str, Any]:
+async def acknowledge(
+    escalation_id: Id, by: Annotated[Caller, Depends(caller)], application: App, wanted: Seen | None = None
+) -> dict[str, Any]:
     """Take an escalation: it is yours until it is ended, or until it runs out."""
-    return answer(await application.acknowledge(by, escalation_id, "api"))
+    return answer(await application.acknowledge(by, escalation_id, "api", wanted.triggers_seen if wanted else None))
 
 
 @router.post("/escalations/{escalation_id}/resolution", name="resolve")
@@ -84,7 +91,8 @@ async def resolve(
     escalation_id: Id, wanted: Resolution, by: Annotated[Caller, Depends(caller)], application: App
 ) -> dict[str, Any]:
     """Say that the worker is safe."""
-    return answer(await application.resolve(by, escalation_id, wanted.confirmed_by, wanted.how, _text(wanted.note)))
+    confirmed = Confirmed(wanted.confirmed_by, wanted.how, _text(wanted.note), wanted.triggers_seen)
+    return answer(await application.resolve(by, escalation_id, confirmed))
 
 
 @router.post("/escalations/{escalation_id}/stand-down", name="stand_down")
@@ -92,7 +100,8 @@ async def stand_down(
     escalation_id: Id, wanted: FalseAlarm, by: Annotated[Caller, Depends(caller)], application: App
 ) -> dict[str, Any]:
     """Say that it was a false alarm."""
-    return answer(await application.stand_down(by, escalation_id, wanted.reason, _text(wanted.note)))
+    note, seen = _text(wanted.note), wanted.triggers_seen
+    return answer(await application.stand_down(by, escalation_id, wanted.reason, note, seen))
 
 
 def _text(note: SecretStr | None) -> str | None:
@@ -112,6 +121,7 @@ async def _shown(account: Account, keyring: Keyring) -> dict[str, Any]:
         "policy_id": opened.policy_id,
         "policy_version": opened.policy_version,
         "triggers": [asdict(trigger) for trigger in account.triggers],
+        "triggers_seen": len(account.triggers),
         "ladders": [{"ladder_no": ladder_no, "ladder": ladder} for ladder_no, ladder in account.ladders],
         "steps": [asdict(turn) for turn in (*account.turns, *account.to_come)],
         "next_at": account.next_at,

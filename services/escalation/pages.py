@@ -16,7 +16,7 @@ from fastapi import APIRouter, Form, Request, Response
 from fastapi.responses import RedirectResponse
 from pydantic import BaseModel, ConfigDict, Field
 
-from services.escalation.application import REFUSALS, Account, Application
+from services.escalation.application import REFUSALS, Application, Confirmed
 from services.escalation.readmodel import of_link
 from shared.contracts.base import Code
 from shared.contracts.envelope import Undecodable
@@ -44,6 +44,8 @@ class Pressed(BaseModel):
     how: Code | Literal[""] = ""
     confirmed: Literal["yes", ""] = ""
     reason: Code | Literal[""] = ""
+    triggers_seen: Annotated[int, Field(ge=1)] | None = None
+    """What the page showed: what joined later is neither taken nor ended."""
     press: Annotated[str, Field(pattern=r"^[0-9a-f]{32}$", default_factory=new_id)]
     """Made when the page was: the same button pressed twice is one request."""
 
@@ -117,11 +119,12 @@ async def _act(request: Request, code: str, escalation_id: str, identity: Identi
     by = Caller(identity, outside, pressed.press)
     match pressed.action:
         case "acknowledge":
-            await application.acknowledge(by, escalation_id, "page")
+            await application.acknowledge(by, escalation_id, "page", pressed.triggers_seen)
         case "resolve":
-            await application.resolve(by, escalation_id, identity.worker_id, pressed.how)
+            confirmed = Confirmed(identity.worker_id, pressed.how, triggers_seen=pressed.triggers_seen)
+            await application.resolve(by, escalation_id, confirmed)
         case "stand_down":
-            await application.stand_down(by, escalation_id, pressed.reason)
+            await application.stand_down(by, escalation_id, pressed.reason, triggers_seen=pressed.triggers_seen)
 
 
 async def _show(
@@ -129,22 +132,16 @@ async def _show(
 ) -> Response:
     application: Application = request.app.state.application
     account = await application.read(identity, escalation_id)
-    names = {worker_id: await application.name_of(worker_id) for worker_id in _people(account)}
+    names = {worker_id: await application.name_of(worker_id) for worker_id in account.people}
+    plan = await application.plan_of(account)
     return _PAGES.show(
         "escalation.html",
         status,
         account=account,
         me=identity.worker_id,
         names=names,
+        plan=plan,
         notice=notice,
         press=new_id(),
         utc=UTC,
     )
-
-
-def _people(account: Account) -> set[str]:
-    """Return whoever the page names."""
-    people = {account.opened.worker_id, *account.told, *(taken.by for taken in account.taken)}
-    if account.ended:
-        people |= {account.ended.by, account.ended.confirmed_by or account.ended.by}
-    return people

@@ -45,7 +45,7 @@ ON CONFLICT (escalation_id) DO NOTHING
 JOINED = "UPDATE escalation.escalation SET trigger = $2, state = 'open', position = $3 WHERE escalation_id = $1"
 EXHAUSTED = "UPDATE escalation.escalation SET exhausted = true, position = $2 WHERE escalation_id = $1"
 ACKNOWLEDGED = """
-UPDATE escalation.escalation SET state = 'acknowledged', acknowledged_by = $2, runs_out_at = $3, position = $4
+UPDATE escalation.escalation SET state = $5, acknowledged_by = $2, runs_out_at = $3, position = $4
 WHERE escalation_id = $1
 """
 RAN_OUT = """
@@ -94,8 +94,9 @@ async def _apply_row(connection: Connection, recorded: Recorded) -> None:
             await connection.execute(JOINED, escalation_id, trigger, position)
         case EscalationExhausted(escalation_id=escalation_id):
             await connection.execute(EXHAUSTED, escalation_id, position)
-        case EscalationAcknowledged(escalation_id=escalation_id, by=by, runs_out_at=runs_out_at):
-            await connection.execute(ACKNOWLEDGED, escalation_id, by, runs_out_at, position)
+        case EscalationAcknowledged(escalation_id=escalation_id, by=by, runs_out_at=runs_out_at, running=running):
+            state = "open" if running else "acknowledged"  # a ladder goes on that its new owner has not seen
+            await connection.execute(ACKNOWLEDGED, escalation_id, by, runs_out_at, position, state)
         case AcknowledgementRanOut(escalation_id=escalation_id):
             await connection.execute(RAN_OUT, escalation_id, position)
         case EscalationResolved(escalation_id=escalation_id):

@@ -42,6 +42,7 @@ def build(base: Base) -> Parts:
         messages=Messages(base.keyring, people, settings.public_url),
         channels=channels(settings),
         call_lasts=timedelta(seconds=settings.call_seconds),
+        tasks=base.tasks,
     )
     application = Application(base.commands, base.keyring, base.authority, people, sender, base.pool)
 

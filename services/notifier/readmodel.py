@@ -44,7 +44,11 @@ UPDATE notifier.message SET state = 'withdrawn', retry_at = NULL
 WHERE notification_id = $1 AND state IN ('queued', 'waiting')
 """
 STARTED = "INSERT INTO notifier.attempt (message_id, attempt, started_at) VALUES ($1, $2, $3)"
-IN_FLIGHT = "UPDATE notifier.message SET state = 'in_flight', retry_at = NULL WHERE message_id = $1"
+# Shows where the message goes now, which is another contact point once its own is gone.
+IN_FLIGHT = """
+UPDATE notifier.message SET state = 'in_flight', retry_at = NULL, contact_point_id = $2, channel = $3
+WHERE message_id = $1
+"""
 ENDED = "UPDATE notifier.attempt SET outcome = $3, reason = $4, ended_at = $5 WHERE message_id = $1 AND attempt = $2"
 STATE = "UPDATE notifier.message SET state = $2, retry_at = $3 WHERE message_id = $1"
 REPLIED = "UPDATE notifier.message SET replied_at = $2 WHERE message_id = $1"
@@ -80,9 +84,9 @@ async def _apply(connection: Connection, recorded: Recorded) -> None:
         case NotificationWithdrawn(notification_id=notification_id, reason=reason):
             await connection.execute(WITHDRAWN, notification_id, reason)
             await connection.execute(WITHDRAWN_MESSAGES, notification_id)
-        case AttemptStarted(message_id=message_id, attempt=attempt):
+        case AttemptStarted(message_id=message_id, attempt=attempt) as event:
             await connection.execute(STARTED, message_id, attempt, at)
-            await connection.execute(IN_FLIGHT, message_id)
+            await connection.execute(IN_FLIGHT, message_id, event.contact_point_id, event.channel)
         case AttemptAccepted(message_id=message_id, attempt=attempt):
             await connection.execute(ENDED, message_id, attempt, "accepted", None, at)
             await connection.execute(STATE, message_id, "accepted", None)

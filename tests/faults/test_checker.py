@@ -182,12 +182,17 @@ STORIES: dict[str, tuple[Story, set[str], str]] = {
         {"I3"},
         "v1.1.1 is asked for twice",
     ),
-    "a watch is not resumed": (without("resumed-1"), {"I3", "I16"}, "not resumed after escalation v1.1"),
+    "a watch is not resumed": (without("resumed-1"), {"I3", "I4", "I16"}, "not resumed after escalation v1.1"),
     "a watch is resumed twice": (with_also(again("resumed-1", "resumed")), {"I3"}, "resumed 2 times"),
     "a watch is resumed without a cause": (
         with_also(again("resumed-1", "resumed", 145, escalation_id="v1.9")),
         {"I3"},
         "resumed before escalation v1.9",
+    ),
+    "a watch is resumed that no miss had stopped": (
+        with_also(again("resumed-1", "resumed-2", 155.01, escalation_id="v1.2", due_at=iso(200))),
+        {"I3"},
+        "after v1.2, and none had stopped",
     ),
     "a miss is early": (moved(-0.2, *MISS_AND_STEP), {"I4"}, "before its deadline"),
     "a miss is late": (moved(0.5, *MISS_AND_STEP), {"I4"}, "too late"),
@@ -333,6 +338,12 @@ JOURNALS: dict[str, tuple[Story, dict[str, Any], str, str]] = {
         line("check_in", "in-1", 61.4, visit_id="v2"),
         "I1",
         "changed another",
+    ),
+    "a check-in sent after its deadline counted as in time": (
+        HEALTHY,
+        line("check_in", "in-1", 68),
+        "I4",
+        "sent after the deadline and counted",
     ),
     "a check-in answered in time was missed": (
         HEALTHY,

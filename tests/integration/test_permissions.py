@@ -110,6 +110,9 @@ TABLE = (
 WITH_A_SECRET = {"escalation_page", "escalation_page_act", "receive_reply"}
 """Public routes whose own secret is the identity: a link's code, a reply's signature."""
 
+NEVER_REFUSED = "ask_for_help"
+"""Whoever may not ask for this person asks for themselves."""
+
 BEARER = authorization(f"Bearer {token_of(SUPERVISOR)}")
 """A token that is good everywhere else."""
 
@@ -181,12 +184,24 @@ async def test_whoever_may_is_answered_and_whoever_may_not_changes_and_learns_no
         refused(await at_work.ask(asked, untouched, header), 401, "no_identity", whose)
         assert await at_work.written() == before, f"{whose} was refused, and yet something was written"
     for who in (who for who, yes in may_they.items() if not yes):
+        if operation == NEVER_REFUSED:
+            taken_as_their_own(
+                await at_work.ask(asked, untouched, authorization(f"Bearer {token_of(who)}")), who, untouched
+            )
+            continue
         refused(await at_work.ask(asked, untouched, authorization(f"Bearer {token_of(who)}")), 403, "forbidden", who)
         assert await at_work.written() == before, f"{who} was refused, and yet something was written"
 
     for who, ids in zip((who for who, yes in may_they.items() if yes), fresh, strict=True):
         answer = await at_work.ask(asked, ids, authorization(f"Bearer {token_of(who)}"))
         assert answer.status_code in {200, 201}, f"{who}: {answer.status_code} {answer.text}"
+
+
+def taken_as_their_own(answer: httpx2.Response, who: str, about: Mapping[str, str]) -> None:
+    """Check that a call for help was taken on the caller's own stream, and that nothing was told of anybody else."""
+    assert answer.status_code == 200, who
+    assert answer.json()["worker_id"] == who
+    assert not {about[Fresh.STARTED], about[Fresh.SUBJECT]} & set(findall(r"[\w-]+", answer.text)), who
 
 
 async def test_health_metrics_and_descriptions_need_no_identity_and_name_nobody(at_work: Desk) -> None:

@@ -11,7 +11,7 @@ from datetime import timedelta
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from shared.contracts.base import OPERATOR_SITE, Cites, Event, stream_of
+from shared.contracts.base import OPERATOR_SITE, Cites, Event, Sealed, stream_of
 from shared.contracts.notifications import ReplyReceived
 from shared.contracts.policy import Approval, CheckIns, Gate, Ladder, Policy, Step, Timed, Trigger
 from shared.contracts.roles import Role
@@ -21,6 +21,7 @@ from shared.contracts.visits import (
     GrantWithdrawn,
     PolicyAdopted,
     SiteRegistered,
+    VisitContact,
     VisitHelpRequested,
     VisitPlanned,
     VisitStarted,
@@ -171,7 +172,13 @@ async def withdraw(installation: Installation, worker_id: str) -> None:
     await record(installation, "checkin", stream_of("grant", site_id), withdrawn, site_id=site_id)
 
 
-async def missed_visit(installation: Installation, visit_id: str = "visit1", version: int = 1) -> None:
+async def missed_visit(
+    installation: Installation,
+    visit_id: str = "visit1",
+    version: int = 1,
+    place: Sealed | None = None,
+    contacts: tuple[VisitContact, ...] = (),
+) -> None:
     """Let Walt start a visit of 30 minutes' interval and miss his first check-in at this moment, grace included."""
     now = await installation.clock.now()
     due_at = now - GRACE
@@ -187,6 +194,8 @@ async def missed_visit(installation: Installation, visit_id: str = "visit1", ver
         remind_before=5 * MINUTE,
         policy_id=POLICY,
         policy_version=version,
+        place=place,
+        contacts=contacts,
     )
     started = VisitStarted(visit_id=visit_id, dynamic_assessment={}, due_at=due_at)
     missed = CheckInMissed(
@@ -215,9 +224,15 @@ async def help_without_visit(installation: Installation) -> None:
     await record(installation, "checkin", stream_of("worker", WALT), asked, site_id=SITE)
 
 
-async def reply(installation: Installation, escalation_id: str | None, recipient_id: str, visit_id: str | None) -> None:
-    """Let a signed reply come in from somebody who was told."""
-    notification_id = f"{escalation_id}.{recipient_id}"
+async def reply(
+    installation: Installation,
+    escalation_id: str | None,
+    recipient_id: str,
+    visit_id: str | None,
+    notification_id: str | None = None,
+) -> None:
+    """Let a signed reply come in: to this notification, or to the first that a visit's escalation makes."""
+    notification_id = notification_id or f"{escalation_id}.1"
     received = ReplyReceived(
         notification_id=notification_id,
         message_id=f"{notification_id}.1",

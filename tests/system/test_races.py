@@ -45,19 +45,23 @@ async def test_a_thousand_raced_check_ins_end_as_one_of_the_two_facts_each(
     await asyncio.gather(*(lane(world, numbers, answers) for _ in range(LANES)))
     assert len(answers) >= PAIRS
 
+    rules = world.policy.check_ins
     facts: Counter[tuple[Race, str]] = Counter()
     escalated: set[Race] = set()
     for fact in await world.live.log.facts():
         match fact.type:
             case "visit.check_in_recorded.v1":
-                facts[(fact.data["visit_id"], instant(fact.data["met_due_at"])), "met"] += 1
+                met_due_at = instant(fact.data["met_due_at"])
+                facts[(fact.data["visit_id"], met_due_at), "met"] += 1
+                decided_at = instant(fact.data["due_at"]) - rules.interval.span
+                assert decided_at <= met_due_at + rules.grace.span, "what counts as in time came by the deadline"
             case "visit.check_in_missed.v1":
                 facts[(fact.data["visit_id"], instant(fact.data["due_at"])), "missed"] += 1
             case "escalation.opened.v1":
                 missed_at = instant(fact.data["due_at"])
-                escalated.add((fact.data["visit_id"], missed_at - world.policy.check_ins.grace.span))
+                escalated.add((fact.data["visit_id"], missed_at - rules.grace.span))
     for race, answer in answers.items():
-        assert facts[race, "met"] + facts[race, "missed"] == 1, race
+        assert facts[race, "met"] + facts[race, "missed"] == 1, "one of the two facts, and a check-in past D is none"
         assert (facts[race, "missed"] == 1) == answer["missed"], "what was answered is what the log says"
         assert answer["missed"] == (race in escalated), "an escalation for each miss, and for no check-in that came"
     missed = sum(answer["missed"] for answer in answers.values())

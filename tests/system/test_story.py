@@ -29,6 +29,10 @@ def outcomes(timeline: dict[str, Any], what: str) -> list[str]:
     return [line["outcome"] for line in timeline["lines"] if line["kind"] == "expected" and line["what"] == what]
 
 
+@pytest.mark.requirement("M-01")
+@pytest.mark.requirement("M-02")
+@pytest.mark.requirement("EM-04")
+@pytest.mark.requirement("RO-05")
 async def test_a_missed_check_in_reaches_the_head_and_everyone_learns_that_the_worker_is_safe(world: LiveWorld) -> None:
     await world.adopt(policy(waits=(seconds(1.5), seconds(30))))
     visit = await world.plan()
@@ -88,6 +92,9 @@ async def test_the_timeline_is_told_as_text_too_with_the_clauses_and_the_names(w
     assert "MISSED" not in text
 
 
+@pytest.mark.requirement("DU-04")
+@pytest.mark.requirement("EM-04")
+@pytest.mark.requirement("RO-03")
 async def test_a_call_for_help_tells_head_and_supervisor_at_once_and_a_signed_reply_takes_it(world: LiveWorld) -> None:
     await world.adopt(policy(waits=(seconds(30),)))
     visit = await world.start_visit()
@@ -102,11 +109,13 @@ async def test_a_call_for_help_tells_head_and_supervisor_at_once_and_a_signed_re
     escalation = f"/escalation/escalations/{taken.data['escalation_id']}"
     safe = {"confirmed_by": world.id_of(SAM), "how": "met_in_person"}
     assert (await world.answer(SAM, "resolve", f"{escalation}/resolution", safe, visit)).is_success
-    await world.happened(visit, RESUMED)
+    await world.is_told(visit, HANA, "all_clear")
     await world.end(visit)
+    assert await world.facts(visit, RESUMED) == [], "no miss had stopped the watch: its deadline stayed"
     assert (await world.timeline(visit))["summary"]["escalations"][0]["trigger"] == "help"
 
 
+@pytest.mark.requirement("CI-05")
 async def test_an_extension_counts_as_a_check_in_and_moves_the_deadline(world: LiveWorld) -> None:
     visit = await world.start_visit(interval=seconds(2))
     first_due_at = (await world.visit(visit))["due_at"]
@@ -125,6 +134,8 @@ async def test_an_extension_counts_as_a_check_in_and_moves_the_deadline(world: L
     assert mails_to(world.live.mail, world.id_of(ADA)) != []
 
 
+@pytest.mark.requirement("PL-01")
+@pytest.mark.requirement("RA-01")
 async def test_without_an_assessment_no_visit_is_approved_and_without_approval_none_starts(world: LiveWorld) -> None:
     visit = await world.plan(assessment_id=None)
     approval = await world.answer(HANA, "approve_visit", f"/checkin/visits/{visit}/approval", {}, visit)

@@ -122,6 +122,8 @@ class _Fold:
 
     def _apply_escalation(self, recorded: Recorded) -> None:
         match recorded.event:
+            case (StepStarted(part=part) | EscalationExhausted(part=part)) as further if part > 1:
+                self._ask(recorded, further.asks, further.cites)
             case EscalationOpened(escalation_id=escalation_id, ladder=ladder, ladder_no=number):
                 self._ladders[escalation_id, number] = ladder
                 self._triggered(recorded, recorded.event.trigger_event_id, "opened one", ladder)
@@ -198,7 +200,7 @@ class _Fold:
 
     def _ran_out(self, recorded: Recorded, event: AcknowledgementRanOut) -> None:
         ended = self.ledger.end(f"end/{event.escalation_id}", recorded, "missed", "no end came; it ran out")
-        cites = ended.cites if ended else Cites()
+        cites = ended.cites if ended else event.cites
         for number in sorted(self._stopped.pop(event.escalation_id, ())):
             following = "it was to go on where it had stopped"
             self._arm_next(recorded, event.escalation_id, number, following, event.next_at, cites)

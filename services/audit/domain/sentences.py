@@ -100,6 +100,15 @@ def _of_escalation(event: Event, near: datetime) -> str | None:
         case escalations.EscalationOpened(escalation_id=escalation_id, trigger=trigger, ladder=ladder):
             how = "its ladder runs from here" if ladder else "its ladder could not be read, so everyone is told at once"
             return f"escalation {escalation_id} opened ({plain(trigger)}); {how}."
+        case (
+            escalations.EscalationJoined(part=part, asks=asks)
+            | escalations.StepStarted(part=part, asks=asks)
+            | escalations.AcknowledgementRanOut(part=part, asks=asks)
+            | escalations.EscalationExhausted(part=part, asks=asks)
+            | escalations.EscalationResolved(part=part, asks=asks)
+            | escalations.EscalationStoodDown(part=part, asks=asks)
+        ) if part > 1:
+            return f"part {part} of the same; told too: {_told(asks)}."
         case escalations.EscalationJoined(escalation_id=escalation_id, trigger=trigger, ladder_no=number, asks=asks):
             starts = f"; ladder {number} starts" if number else ""
             return f"{plain(trigger)} joined escalation {escalation_id}{starts}; told: {_told(asks)}."

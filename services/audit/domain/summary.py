@@ -10,6 +10,7 @@ from services.audit.domain.lines import EscalationSummary, StepSummary, Summary
 from shared.contracts.audits import TimelineDisclosed
 from shared.contracts.envelope import Recorded
 from shared.contracts.escalations import (
+    Ask,
     EscalationAcknowledged,
     EscalationExhausted,
     EscalationOpened,
@@ -73,6 +74,9 @@ def _of_escalation(summary: Summary, recorded: Recorded) -> Summary:
         case EscalationOpened() as event:
             opened = EscalationSummary(event.escalation_id, event.trigger, event.due_at, at)
             return replace(summary, escalations=(*summary.escalations, opened))
+        case (StepStarted(part=part) | EscalationExhausted(part=part)) as further if part > 1:
+            known = _known(summary, further.escalation_id)
+            return _with(summary, _told_too(known, further.asks)) if known and known.steps else summary
         case StepStarted(escalation_id=escalation_id, ladder_no=number, step=step, name=name, asks=asks):
             started = StepSummary(number, step, name, at, tuple(ask.worker_id for ask in asks))
         case EscalationExhausted(escalation_id=escalation_id, ladder_no=number, asks=asks):
@@ -93,6 +97,13 @@ def _of_escalation(summary: Summary, recorded: Recorded) -> Summary:
             return summary
     known = _known(summary, escalation_id)
     return _with(summary, replace(known, steps=(*known.steps, started))) if known else summary
+
+
+def _told_too(known: EscalationSummary, asks: tuple[Ask, ...]) -> EscalationSummary:
+    """Add those whom a further part of a step's event tells."""
+    last = known.steps[-1]
+    last = replace(last, told=(*last.told, *(ask.worker_id for ask in asks)))
+    return replace(known, steps=(*known.steps[:-1], last))
 
 
 def _attempted(summary: Summary, escalation_id: str | None, at: datetime) -> Summary:

@@ -66,7 +66,7 @@ def _cites(event: Event) -> Cites:
 
 def _details(event: Event) -> Iterator[tuple[str, Any]]:
     """Yield the members of an event: sealed ones masked, a frozen ladder by the names of its steps."""
-    data: Mapping[str, Any] = masked(event.model_dump(mode="json", exclude={"cites", "policy"}))
+    data: Mapping[str, Any] = masked(event.model_dump(mode="json", exclude={"cites", "watch_cites", "policy"}))
     for name, value in data.items():
         if name == "ladder" and value is not None:
             yield name, [step["name"] for step in value["steps"]]

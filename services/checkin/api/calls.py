@@ -4,13 +4,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from hashlib import sha256
 from typing import Annotated, Any
 
 import orjson
-from fastapi import Depends, Request
+import structlog
+from fastapi import Depends, Header, Request
 from pydantic import TypeAdapter, ValidationError
 
 from services.checkin.api.models import Instant
+from shared.runtime.identity import Identity
+from shared.runtime.ids import new_id
+from shared.runtime.log import Outside
+from shared.runtime.web import Caller, caller, reader
+
+log = structlog.get_logger()
 
 LONGEST_NOTE = 4000
 """Characters of a note that are kept: a longer one is cut, since a call for help is never sent back."""
@@ -45,7 +53,7 @@ class _Call:
 async def _read(request: Request) -> _Call:
     try:
         sent = orjson.loads(await request.body())
-    except orjson.JSONDecodeError:
+    except (orjson.JSONDecodeError, RecursionError):
         return _Call()
     if not isinstance(sent, dict):
         return _Call()
@@ -59,3 +67,22 @@ async def _read(request: Request) -> _Call:
 
 Call = Annotated[_Call, Depends(_read)]
 """A call for help as it came."""
+
+
+async def _caller(
+    request: Request,
+    identity: Annotated[Identity, Depends(reader)],
+    idempotency_key: Annotated[str | None, Header()] = None,
+) -> Caller:
+    """Say who calls. A request whose content cannot be hashed (nested too deep, no key at hand) is known by its address."""
+    try:
+        return await caller(request, identity, idempotency_key)
+    except Exception as error:  # noqa: BLE001 -- whatever it is, it must not keep the call out
+        log.warning("call_not_hashed", error=type(error).__name__)
+        key = f"help:{sha256((idempotency_key or new_id()).encode()).hexdigest()}"
+        digest = sha256(request.scope.get("raw_path") or b"").digest()
+        return Caller(identity, Outside(f"http:{identity.worker_id}", key, digest), key)
+
+
+Calling = Annotated[Caller, Depends(_caller)]
+"""Who calls for help, and under which id: never refused but for want of an identity."""

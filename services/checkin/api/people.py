@@ -55,6 +55,6 @@ async def revoke_token(worker_id: WorkerId, token_id: TokenId, by: Commanding, a
 
 
 @router.post("/{worker_id}/help", name="ask_for_help", openapi_extra=calls.OPENAPI)
-async def ask_for_help(worker_id: WorkerId, call: calls.Call, by: Commanding, app: App) -> dict[str, Any]:
-    """Take a call for help of a person who is on no visit."""
+async def ask_for_help(worker_id: str, call: calls.Call, by: calls.Calling, app: App) -> dict[str, Any]:
+    """Take a call for help of a person who is on no visit; about somebody unknown or not theirs it is the caller's own."""
     return answer(await app.ask_for_help_without_visit(by, worker_id, call.note, call.occurred_at))

@@ -106,8 +106,8 @@ async def extend_visit(visit_id: VisitId, body: ExtensionBody, by: Commanding, a
 
 
 @router.post("/{visit_id}/help", name="ask_for_help", openapi_extra=calls.OPENAPI)
-async def ask_for_help(visit_id: str, call: calls.Call, by: Commanding, app: App) -> dict[str, Any]:
-    """Take a call for help in whatever state the visit is; on an unknown visit it is the caller's own."""
+async def ask_for_help(visit_id: str, call: calls.Call, by: calls.Calling, app: App) -> dict[str, Any]:
+    """Take a call for help in whatever state the visit is; on a visit that is unknown or not theirs it is the caller's own."""
     return answer(await app.ask_for_help(by, visit_id, call.note, call.occurred_at))
 
 

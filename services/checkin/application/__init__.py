@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from services.checkin.application.directory import AssessmentGiven, Directory
+from services.checkin.application.help import Help
 from services.checkin.application.installing import Installing
 from services.checkin.application.people import ContactPointGiven
 from services.checkin.application.planning import ContactGiven, Planned, Planning
@@ -17,5 +18,5 @@ __all__ = ["Application", "AssessmentGiven", "ContactGiven", "ContactPointGiven"
 
 
 @dataclass(frozen=True)
-class Application(Directory, Installing, Planning, Tokens, Visits, Watch, Reading):
+class Application(Directory, Installing, Planning, Tokens, Visits, Help, Watch, Reading):
     """All that checkin does for people, for the feed and for the clock."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import structlog
+
 from services.checkin.domain import POLICY
 from shared.contracts.base import OPERATOR_SITE, stream_of
 from shared.contracts.visits import PolicyAdopted, SiteRegistered, VisitPlanned, WorkerRegistered
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
     from shared.runtime.log import Loaded, Stream
     from shared.runtime.sealing import Keyring
 
+log = structlog.get_logger()
+
 
 @dataclass(frozen=True)
 class Core:
@@ -31,6 +35,14 @@ class Core:
     async def seal(self, subject_id: str, text: str | None) -> Sealed | None:
         """Seal a text under one person's key; None stays None."""
         return None if text is None else await self.keyring.seal(subject_id, text)
+
+    async def seal_or_drop(self, subject_id: str, note: str | None) -> Sealed | None:
+        """Seal the note of a call for help, or do without it: the call is taken whatever becomes of its note."""
+        try:
+            return await self.seal(subject_id, note)
+        except Exception as error:  # noqa: BLE001 -- whatever it is, it must not keep the call out
+            log.warning("note_dropped", error=type(error).__name__)
+            return None
 
     async def authorise_at(self, identity: Identity, operation: str, site_id: str, *, own: bool = False) -> Allowed:
         """Authorise at a site, or at the operator by its site id. Raises Forbidden."""

@@ -108,6 +108,8 @@ class Directory(Core):
         site = await self.site(given.site_id)
         assessment_id = given.assessment_id or new_id()
         stream_id, policy = stream_of("assessment", assessment_id), stream_of("policy", site.policy_id)
+        assessed_by = given.assessed_by or (caller.identity.worker_id,)
+        assessors = [stream_of("worker", worker_id) for worker_id in assessed_by]
         controls = [await self.keyring.seal(assessment_id, control) for control in given.controls]
         notes = await self.seal(assessment_id, given.notes)
 
@@ -117,9 +119,11 @@ class Directory(Core):
                 site_id=given.site_id,
                 outcome=given.outcome,
                 factors=given.factors,
-                assessed_by=given.assessed_by or (caller.identity.worker_id,),
+                assessed_by=assessed_by,
+                roles=allowed.roles,
                 valid_for=policy_in(loaded[policy]).policy.gate.valid_for.span,
                 site_known=True,
+                assessors_known=all(loaded[assessor].version for assessor in assessors),
                 now=loaded.now,
                 valid_until_at=given.valid_until_at,
                 controls=tuple(controls),
@@ -130,4 +134,5 @@ class Directory(Core):
             )
             return Decided([recorded], {**allowed.guards, **versions(loaded, policy)}, {"assessment_id": assessment_id})
 
-        return await self.commands.handle("record_assessment", [stream_id, policy], decide, caller.by, caller.outside)
+        streams = [stream_id, policy, *assessors]
+        return await self.commands.handle("record_assessment", streams, decide, caller.by, caller.outside)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from services.checkin.application.core import Core, policy_in, versions
@@ -18,11 +19,25 @@ if TYPE_CHECKING:
 
     from services.checkin.domain import Visit, VisitCommand
     from shared.contracts.policy import Policy
+    from shared.contracts.roles import Role
     from shared.contracts.visits import VisitPlanned
     from shared.runtime.commands import Handled
-    from shared.runtime.identity import Allowed
     from shared.runtime.log import Loaded
     from shared.runtime.web import Caller
+
+
+@dataclass(frozen=True)
+class Basis:
+    """What a command rests on that the policy's gate decides about."""
+
+    policy: Policy
+    """As it was when the visit was planned."""
+    assessment: AssessmentRecorded | None
+    """The latest of its id."""
+    assessment_version: int
+    roles: frozenset[Role]
+    """Of the caller, at the visit's site."""
+    now: datetime
 
 
 def decided_on_visit(
@@ -75,7 +90,7 @@ class OnVisit(Core):
         caller: Caller,
         plan: VisitPlanned,
         assessment_id: str | None,
-        make: Callable[[Policy, AssessmentRecorded | None, Allowed, datetime], VisitCommand],
+        make: Callable[[Basis], VisitCommand],
         occurred_at: datetime | None,
     ) -> Handled:
         """Handle a command that rests on the policy as it was when the visit was planned, and on an assessment."""
@@ -88,7 +103,8 @@ class OnVisit(Core):
             found = [event for stream in risk for event in loaded[stream].events]
             assessment = found[-1] if found and isinstance(found[-1], AssessmentRecorded) else None
             adopted = policy_in(loaded[policy], plan.policy_version)
-            command = make(adopted.policy, assessment, allowed, loaded.now)
+            version = max((loaded[stream].version for stream in risk), default=0)
+            command = make(Basis(adopted.policy, assessment, version, allowed.roles, loaded.now))
             guards = {**allowed.guards, **versions(loaded, *risk)}
             return decided_on_visit(loaded, plan.visit_id, plan.site_id, command, guards)
 

@@ -1,14 +1,14 @@
-"""People: who is known, how they are reached, and their call for help without a visit."""
+"""People: who is known, and how they are reached."""
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from services.checkin.application.core import Core
 from services.checkin.domain import (
     WORKER,
-    AskForHelpWithoutVisit,
     RegisterWorker,
     SetContactPoints,
 )
@@ -17,6 +17,7 @@ from shared.contracts.visits import Channel, ContactPoint
 from shared.runtime.commands import Decided, write
 from shared.runtime.ids import new_id
 from shared.runtime.log import By
+from shared.runtime.sealing import Erased
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -56,20 +57,13 @@ class People(Core):
         return await self.commands.handle("register_worker", [stream_id, site], decide, caller.by, caller.outside)
 
     async def set_contact_points(self, caller: Caller, worker_id: str, given: Sequence[ContactPointGiven]) -> Handled:
-        """Say how a person is reached from now on."""
+        """Say how a person is reached from now on. A point that stays the same keeps its id: alarms under way carry it."""
         worker = await self.worker(worker_id)
         allowed = await self.authorise_at(
             caller.identity, "set_contact_points", worker.site_id, own=worker_id == caller.identity.worker_id
         )
-        points = [
-            ContactPoint(
-                contact_point_id=new_id(),
-                channel=point.channel,
-                address=await self.keyring.seal(worker_id, point.address),
-                secret=await self.seal(worker_id, point.secret),
-            )
-            for point in given
-        ]
+        kept = await self._opened(worker_id)
+        points = [await self._kept_or_new(worker_id, point, kept) for point in given]
         answer = {"contact_point_ids": [point.contact_point_id for point in points]}
         return await self._on_worker(
             "set_contact_points",
@@ -80,17 +74,29 @@ class People(Core):
             answer,
         )
 
-    async def ask_for_help_without_visit(
-        self, caller: Caller, worker_id: str, note: str | None, occurred_at: datetime | None
-    ) -> Handled:
-        """Take a call for help of a person, or for them, who is on no visit. Nothing that changes meanwhile defers it."""
-        worker = await self.worker(worker_id)
-        await self.authorise_at(
-            caller.identity, "ask_for_help", worker.site_id, own=worker_id == caller.identity.worker_id
-        )
-        sealed = await self.seal(worker_id, note)
-        return await self._on_worker(
-            "ask_for_help", caller, worker_id, lambda now: AskForHelpWithoutVisit(sealed, now), {}, {}, occurred_at
+    async def _opened(self, worker_id: str) -> list[tuple[ContactPointGiven, ContactPoint]]:
+        """Return how a person is reached so far, opened; without what cannot be opened any more."""
+        opened = []
+        for point in WORKER.fold(await self.history(stream_of("worker", worker_id))).contact_points:
+            with suppress(Erased):
+                address = await self.keyring.open(point.address)
+                secret = None if point.secret is None else await self.keyring.open(point.secret)
+                opened.append((ContactPointGiven(point.channel, address, secret), point))
+        return opened
+
+    async def _kept_or_new(
+        self, worker_id: str, given: ContactPointGiven, kept: list[tuple[ContactPointGiven, ContactPoint]]
+    ) -> ContactPoint:
+        """Return the contact point that says just this, taken from ``kept``, or else a new one."""
+        for entry in kept:
+            if entry[0] == given:
+                kept.remove(entry)
+                return entry[1]
+        return ContactPoint(
+            contact_point_id=new_id(),
+            channel=given.channel,
+            address=await self.keyring.seal(worker_id, given.address),
+            secret=await self.seal(worker_id, given.secret),
         )
 
     async def _on_worker(

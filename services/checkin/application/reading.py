@@ -72,7 +72,7 @@ class Reading(Core):
         await self.authorise_at(identity, "read_visit", plan.site_id, own=plan.worker_id == identity.worker_id)
         visit = VISIT.fold(events)
         return {
-            **plan.model_dump(mode="json", exclude={"place", "contacts", "cites"}),
+            **plan.model_dump(mode="json", exclude={"place", "contacts", "cites", "watch_cites"}),
             **standing(visit),
             "expected_end_at": visit.expected_end_at and instant(visit.expected_end_at),
             "decided_by": visit.decided_by,

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 from shared.contracts.base import Event, Sealed
+from shared.contracts.roles import RESPONDERS, Role
 from shared.contracts.visits import AssessmentRecorded
 from shared.decider import Deadline, Decider, Rejected
 
@@ -15,7 +16,8 @@ from shared.decider import Deadline, Decider, Rejected
 class RecordAssessment:
     """Record how the risk of lone work at a site was assessed; it replaces an earlier one with its id.
 
-    ``valid_for`` is the longest that the site's policy lets it count; ``valid_until_at`` may say less.
+    ``roles`` are those of whoever records it, at the site. ``valid_for`` is the longest that the site's policy lets it
+    count; ``valid_until_at`` may say less.
     """
 
     assessment_id: str
@@ -23,8 +25,10 @@ class RecordAssessment:
     outcome: Literal["acceptable", "cannot_be_managed"]
     factors: tuple[str, ...]
     assessed_by: tuple[str, ...]
+    roles: frozenset[Role]
     valid_for: timedelta
     site_known: bool
+    assessors_known: bool
     now: datetime
     valid_until_at: datetime | None = None
     controls: tuple[Sealed, ...] = ()
@@ -57,8 +61,12 @@ def decide(command: RecordAssessment, assessment: Assessment) -> list[Event]:
         raise Rejected("site_unknown")
     if assessment.current is not None and assessment.current.site_id != command.site_id:
         raise Rejected("assessment_of_another_site")
+    if assessment.current is not None and not command.roles & RESPONDERS:
+        raise Rejected("not_a_responder")  # a start rests on whatever replaces what was approved
     if not command.assessed_by:
         raise Rejected("no_assessor")
+    if not command.assessors_known:
+        raise Rejected("worker_unknown")
     if recorded.valid_until_at <= command.now:
         raise Rejected("valid_until_in_the_past")
     if recorded.valid_until_at > latest:

@@ -46,6 +46,7 @@ class ApproveVisit:
     roles: frozenset[Role]
     policy: Policy
     assessment: AssessmentRecorded | None
+    assessment_version: int
     now: datetime
 
 

@@ -39,7 +39,10 @@ REFUSALS: Mapping[str, str] = MappingProxyType(
         ),
         "not_safe_to_start": "An answer says that it is not safe to start: do not go in; tell whoever approved it.",
         "not_started": "This visit has not started: start it first. A call for help is taken at any time.",
-        "visit_ended": "This visit has ended: plan another one. A call for help is taken at any time.",
+        "visit_ended": (
+            "This visit has ended: nothing can be done with it any more, so plan another one. A call for help is taken at"
+            " any time."
+        ),
         "end_in_the_past": "The new expected end has passed already: give a later one, or end the visit.",
         # sites, policies, people, roles and assessments
         "site_exists": "Another site has this id: give the new site an id of its own.",
@@ -51,6 +54,9 @@ REFUSALS: Mapping[str, str] = MappingProxyType(
         "contact_point_twice": "Two contact points have the same id: give each an id of its own.",
         "last_administrator": (
             "This is the operator's last administrator: give the role to somebody else before it is withdrawn."
+        ),
+        "not_a_responder": (
+            "Another assessment has this id: record yours under a new id, or let somebody who supervises replace that one."
         ),
         "no_assessor": "An assessment needs at least one person who made it: name them.",
         "valid_until_in_the_past": "The assessment would have expired already: give a later instant, or none.",

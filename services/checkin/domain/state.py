@@ -104,6 +104,7 @@ def _armed(visit: Visit, due_at: datetime) -> Visit:
 def deadlines(visit: Visit) -> list[Deadline]:
     """Return what falls due: the missed check-in, and the reminders not yet given. None from *missed* until resumed.
 
+    Whoever was told that the check-in is due needs no reminder before it any more.
     Where the interval is no longer than ``remind_before``, the earlier reminder would come with the check-in before it
     and is left out. Where the expected end is sooner than ``remind_before``, it is due at once: the worker learns that
     this check-in comes early.
@@ -113,7 +114,7 @@ def deadlines(visit: Visit) -> list[Deadline]:
         return []
     subject = due_at.astimezone(UTC).isoformat()
     found = [Deadline("check_in_missed", subject, due_at + plan.grace)]
-    if "before" not in visit.reminded and timedelta(0) < plan.remind_before < plan.interval:
+    if not visit.reminded and timedelta(0) < plan.remind_before < plan.interval:
         found.append(Deadline("reminder_before", subject, due_at - plan.remind_before))
     if "at" not in visit.reminded:
         found.append(Deadline("reminder_at", subject, due_at))

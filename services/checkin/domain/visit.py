@@ -26,12 +26,11 @@ from services.checkin.domain.commands import (
 )
 from services.checkin.domain.gate import check_answers, check_approver, check_assessment, join_cites
 from services.checkin.domain.state import Visit, deadlines, evolve, next_due
+from services.checkin.domain.watch import following, mark_missed, not_yet_recorded, planned, remind, resume, rhythm
 from shared.contracts.base import Event
 from shared.contracts.visits import (
-    CheckInMissed,
     CheckInRecorded,
     LateCheckInRecorded,
-    ReminderDue,
     VisitApproved,
     VisitCancelled,
     VisitEnded,
@@ -40,7 +39,7 @@ from shared.contracts.visits import (
     VisitPlanned,
     VisitRefused,
     VisitStarted,
-    WatchResumed,
+    WatchCites,
 )
 from shared.decider import Decider, Rejected
 
@@ -67,11 +66,11 @@ def decide(command: VisitCommand, visit: Visit) -> list[Event]:
         case EndVisit():
             return _end(command, visit)
         case RemindWorker():
-            return _remind(command, visit)
+            return remind(command, visit)
         case MarkCheckInMissed():
-            return _mark_missed(command, visit)
+            return mark_missed(command, visit)
         case ResumeWatch():
-            return _resume(command, visit)
+            return resume(command, visit)
         case _:
             assert_never(command)
 
@@ -95,6 +94,12 @@ def _plan(command: PlanVisit, visit: Visit) -> list[Event]:
         place=command.place,
         contacts=command.contacts,
         cites=join_cites(rules.cites, rules.interval.cites, rules.grace.cites, rules.remind_before.cites),
+        watch_cites=WatchCites(
+            check_ins=rules.cites,
+            interval=rules.interval.cites,
+            grace=rules.grace.cites,
+            remind_before=rules.remind_before.cites,
+        ),
     )
     if visit.plan == planned:
         return []
@@ -109,15 +114,8 @@ def _plan(command: PlanVisit, visit: Visit) -> list[Event]:
     return [planned]
 
 
-def _planned(visit: Visit) -> VisitPlanned:
-    """Return the plan. Raises Rejected where there is no such visit."""
-    if visit.plan is None:
-        raise Rejected("visit_unknown")
-    return visit.plan
-
-
 def _approve(command: ApproveVisit, visit: Visit) -> list[Event]:
-    plan = _planned(visit)
+    plan = planned(visit)
     check_approver(plan, command.by, command.roles, command.policy.approval)
     if visit.status == "approved" and visit.decided_by == command.by:
         return []
@@ -127,12 +125,18 @@ def _approve(command: ApproveVisit, visit: Visit) -> list[Event]:
     assessment = check_assessment(plan, command.assessment, gate, command.now)
     cites = join_cites(command.policy.approval.cites, gate.factors_cites)
     return [
-        VisitApproved(visit_id=plan.visit_id, assessment_id=assessment.assessment_id, by=command.by, cites=cites),
+        VisitApproved(
+            visit_id=plan.visit_id,
+            assessment_id=assessment.assessment_id,
+            assessment_version=command.assessment_version,
+            by=command.by,
+            cites=cites,
+        ),
     ]
 
 
 def _refuse(command: RefuseVisit, visit: Visit) -> list[Event]:
-    plan, approval = _planned(visit), command.policy.approval
+    plan, approval = planned(visit), command.policy.approval
     check_approver(plan, command.by, command.roles, approval)
     if visit.status == "refused" and visit.decided_by == command.by:
         return []
@@ -146,8 +150,10 @@ def _refuse(command: RefuseVisit, visit: Visit) -> list[Event]:
 
 
 def _cancel(command: CancelVisit, visit: Visit) -> list[Event]:
-    plan = _planned(visit)
-    if visit.status in {"started", "ended"}:
+    plan = planned(visit)
+    if visit.status == "ended":
+        raise Rejected("visit_ended")
+    if visit.status == "started":
         raise Rejected("already_started")
     if visit.status in {"refused", "cancelled"}:
         return []  # it will not take place anyway
@@ -155,7 +161,7 @@ def _cancel(command: CancelVisit, visit: Visit) -> list[Event]:
 
 
 def _start(command: StartVisit, visit: Visit) -> list[Event]:
-    plan, gate = _planned(visit), command.policy.gate
+    plan, gate = planned(visit), command.policy.gate
     if visit.status == "ended":
         raise Rejected("visit_ended")
     if visit.status == "started":
@@ -166,14 +172,14 @@ def _start(command: StartVisit, visit: Visit) -> list[Event]:
         raise Rejected("not_approved")
     check_assessment(plan, command.assessment, gate, command.now)
     check_answers(command.answers, gate)
-    due_at = _following(plan, visit, command.now)
+    due_at = following(plan, visit, command.now)
     answers, cites = dict(command.answers), gate.questions_cites
     return [VisitStarted(visit_id=plan.visit_id, dynamic_assessment=answers, due_at=due_at, cites=cites)]
 
 
 def _under_way(visit: Visit) -> tuple[VisitPlanned, datetime]:
     """Return the plan and when the check-in is due. Raises Rejected unless the visit is started and not ended."""
-    plan = _planned(visit)
+    plan = planned(visit)
     if visit.status == "ended":
         raise Rejected("visit_ended")
     if visit.status != "started" or visit.due_at is None:
@@ -181,18 +187,15 @@ def _under_way(visit: Visit) -> tuple[VisitPlanned, datetime]:
     return plan, visit.due_at
 
 
-def _following(plan: VisitPlanned, visit: Visit, now: datetime) -> datetime:
-    """Return when the check-in after one at ``now`` falls due."""
-    return next_due(now, plan.interval, visit.expected_end_at or plan.expected_end_at)
-
-
 def _check_in(command: CheckIn, visit: Visit) -> list[Event]:
-    """Record a check-in. Past the grace it still meets its time unless the miss is in the log: the version decides."""
+    """Record a check-in: in time up to the end of the grace, and late from then on, whether or not the clock has looked."""
     plan, due_at = _under_way(visit)
-    if visit.missed:
-        return [LateCheckInRecorded(visit_id=plan.visit_id, missed_due_at=due_at)]
-    following = _following(plan, visit, command.now)
-    return [CheckInRecorded(visit_id=plan.visit_id, met_due_at=due_at, due_at=following)]
+    missed = not_yet_recorded(plan, visit, command.now)
+    if missed or visit.missed:
+        cites = plan.watch_cites.check_ins
+        return [*missed, LateCheckInRecorded(visit_id=plan.visit_id, missed_due_at=due_at, cites=cites)]
+    next_at = following(plan, visit, command.now)
+    return [CheckInRecorded(visit_id=plan.visit_id, met_due_at=due_at, due_at=next_at, cites=rhythm(plan))]
 
 
 def _extend(command: ExtendVisit, visit: Visit) -> list[Event]:
@@ -200,15 +203,21 @@ def _extend(command: ExtendVisit, visit: Visit) -> list[Event]:
     end = command.expected_end_at.astimezone(UTC)
     if end <= command.now:
         raise Rejected("end_in_the_past")
-    if visit.missed:  # only an escalation that ends resumes the watch
-        return [VisitExtended(visit_id=plan.visit_id, met_due_at=None, expected_end_at=end, due_at=None)]
-    following = next_due(command.now, plan.interval, end)
-    return [VisitExtended(visit_id=plan.visit_id, met_due_at=due_at, expected_end_at=end, due_at=following)]
+    missed = not_yet_recorded(plan, visit, command.now)
+    late = bool(missed) or visit.missed  # then only an escalation that ends resumes the watch
+    extended = VisitExtended(
+        visit_id=plan.visit_id,
+        met_due_at=None if late else due_at,
+        expected_end_at=end,
+        due_at=None if late else next_due(command.now, plan.interval, end),
+        cites=rhythm(plan),
+    )
+    return [*missed, extended]
 
 
 def _ask_for_help(command: AskForHelp, visit: Visit) -> list[Event]:
     """Record a call for help, whatever became of the visit: nothing that exists is too early or too late for it."""
-    plan = _planned(visit)
+    plan = planned(visit)
     return [
         VisitHelpRequested(
             visit_id=plan.visit_id,
@@ -222,55 +231,12 @@ def _ask_for_help(command: AskForHelp, visit: Visit) -> list[Event]:
 
 
 def _end(command: EndVisit, visit: Visit) -> list[Event]:
-    """End the visit, missed check-in or not: an escalation that is open stays open."""
+    """End the visit, missed check-in or not: an escalation that is open stays open, and one that is owed opens."""
     if visit.status == "ended" and visit.end_reason == command.reason:
         return []
     plan, _ = _under_way(visit)
-    return [VisitEnded(visit_id=plan.visit_id, reason=command.reason)]
-
-
-def _remind(command: RemindWorker, visit: Visit) -> list[Event]:
-    plan, occasion = _planned(visit), command.occasion
-    from_at = command.due_at - (plan.remind_before if occasion == "before" else timedelta(0))
-    if not visit.watched or visit.due_at != command.due_at or occasion in visit.reminded or command.now <= from_at:
-        return []  # met, missed, ended, given or not yet: the clock may ask twice
-    return [
-        ReminderDue(
-            visit_id=plan.visit_id,
-            worker_id=plan.worker_id,
-            reminder_id=f"{plan.visit_id}.r{visit.reminders + 1}",
-            occasion=occasion,
-            due_at=command.due_at,
-        ),
-    ]
-
-
-def _mark_missed(command: MarkCheckInMissed, visit: Visit) -> list[Event]:
-    plan = _planned(visit)
-    missed_at = command.due_at + plan.grace
-    if not visit.watched or visit.due_at != command.due_at or command.now <= missed_at:
-        return []  # met, already missed, ended or not yet: the clock may ask twice
-    return [
-        CheckInMissed(
-            visit_id=plan.visit_id,
-            worker_id=plan.worker_id,
-            site_id=plan.site_id,
-            due_at=command.due_at,
-            missed_at=missed_at,
-            detected_at=command.now,
-            policy_id=plan.policy_id,
-            policy_version=plan.policy_version,
-            cites=plan.cites,
-        ),
-    ]
-
-
-def _resume(command: ResumeWatch, visit: Visit) -> list[Event]:
-    plan = _planned(visit)
-    if visit.status != "started" or command.escalation_id in visit.resumed:
-        return []
-    due_at = _following(plan, visit, command.now)
-    return [WatchResumed(visit_id=plan.visit_id, escalation_id=command.escalation_id, due_at=due_at)]
+    missed = not_yet_recorded(plan, visit, command.now)
+    return [*missed, VisitEnded(visit_id=plan.visit_id, reason=command.reason)]
 
 
 VISIT = Decider(Visit(), decide, evolve, deadlines)

@@ -62,6 +62,23 @@ class Ended:
 
 
 @dataclass(frozen=True)
+class Contact:
+    """Somebody whom the plan of a visit names, in clear."""
+
+    relation: str
+    name: str
+    phone: str
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Where the worker was going, and who can be rung there, in clear: for those who may act on the escalation."""
+
+    place: str | None = None
+    contacts: tuple[Contact, ...] = ()
+
+
+@dataclass(frozen=True)
 class Account:
     """One episode."""
 
@@ -83,6 +100,12 @@ class Account:
     def holder(self) -> Taken | None:
         """Who has it now."""
         return self.taken[-1] if self.taken and self.taken[-1].ran_out_at is None and self.ended is None else None
+
+    @property
+    def people(self) -> frozenset[str]:
+        """Whoever it names."""
+        ended = {self.ended.by, self.ended.confirmed_by or self.ended.by} if self.ended else set()
+        return frozenset({self.opened.worker_id, *self.told, *(taken.by for taken in self.taken), *ended})
 
     @property
     def to_come(self) -> tuple[Turn, ...]:

@@ -9,15 +9,14 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
-from services.escalation.application.account import Account
-from services.escalation.application.deciding import deciding, look_at_deadline, openings, raise_escalation
+from services.escalation.application.account import Account, Plan
+from services.escalation.application.deciding import deciding, look_at_deadline, raise_escalation
 from services.escalation.application.folding import account_of
-from services.escalation.application.reading import Triggered, name_of
-from services.escalation.domain import REFUSALS as DOMAIN_REFUSALS
-from services.escalation.domain import Acknowledge, Command, Resolve, StandDown
-from shared.contracts.base import Sealed, stream_of
+from services.escalation.application.permitting import Permitted, permit
+from services.escalation.application.reading import Triggered, is_worker, name_of, plan_of
+from services.escalation.domain import Acknowledge, Command, Resolve, StandDown, triggers_told_with
+from shared.contracts.base import Sealed
 from shared.contracts.envelope import Undecodable
-from shared.contracts.escalations import EscalationOpened
 from shared.decider import Rejected
 from shared.runtime.commands import Commands, Decided, Handled
 from shared.runtime.identity import Authority, Forbidden, Identity
@@ -25,27 +24,22 @@ from shared.runtime.log import By, Cause, Outside
 from shared.runtime.sealing import Keyring
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
     from datetime import datetime
 
     from shared.contracts.notifications import ReplyReceived
     from shared.runtime.deadlines import Due
     from shared.runtime.web import Caller
 
-REFUSALS: Mapping[str, str] = {
-    **DOMAIN_REFUSALS,
-    "escalation_unknown": "There is no escalation with this id; look it up in the list of escalations.",
-}
-"""Code of a refusal to a sentence for the person who met it."""
-
 
 @dataclass(frozen=True)
-class Permitted:
-    """The episode that a person may touch, and the versions of the grants that this rests on."""
+class Confirmed:
+    """That the worker is safe: who confirmed it and how, and how many triggers whoever says it knew of."""
 
-    stream_id: str
-    opened: EscalationOpened
-    guards: Mapping[str, int]
+    by: str
+    how: str
+    note: str | None = None
+    triggers_seen: int | None = None
 
 
 @dataclass(frozen=True)
@@ -69,57 +63,62 @@ class Application:
         escalation_id, recipient_id = reply.escalation_id or "", reply.recipient_id
         try:
             permitted = await self.permit("acknowledge", Identity(recipient_id), escalation_id)
+            stream = (await self.commands.load([permitted.stream_id]))[permitted.stream_id]
+            seen = triggers_told_with(reply.notification_id, stream.events)
             await self._act(
                 "acknowledge",
                 permitted,
-                lambda now: Acknowledge(escalation_id, recipient_id, "reply", now),
+                lambda now: Acknowledge(escalation_id, recipient_id, "reply", seen, now),
                 replace(by, actor=recipient_id),
                 cause,
             )
         except (Rejected, Forbidden, Undecodable):
             await self.commands.handle("acknowledge", [], lambda _loaded: Decided(), by, cause)
 
-    async def acknowledge(self, caller: Caller, escalation_id: str, via: Literal["page", "api"]) -> Handled:
+    async def acknowledge(
+        self, caller: Caller, escalation_id: str, via: Literal["page", "api"], triggers_seen: int | None = None
+    ) -> Handled:
         """Let somebody take an escalation. Raises Rejected, Forbidden."""
         permitted = await self.permit("acknowledge", caller.identity, escalation_id)
-        worker_id = caller.identity.worker_id
 
         def command(now: datetime) -> Command:
-            return Acknowledge(escalation_id, worker_id, via, now)
+            return Acknowledge(escalation_id, caller.identity.worker_id, via, triggers_seen, now)
 
         return await self._act("acknowledge", permitted, command, caller.by, caller.outside)
 
-    async def resolve(
-        self, caller: Caller, escalation_id: str, confirmed_by: str, how: str, note: str | None = None
-    ) -> Handled:
+    async def resolve(self, caller: Caller, escalation_id: str, confirmed: Confirmed) -> Handled:
         """Record that the worker is safe: who confirmed it, and how. Raises Rejected, Forbidden."""
         permitted = await self.permit("resolve", caller.identity, escalation_id)
-        worker_id, sealed = caller.identity.worker_id, await self._seal(permitted, note)
+        worker_id, confirmed_by = caller.identity.worker_id, confirmed.by
+        if confirmed_by != worker_id and not await is_worker(self.commands.pool, confirmed_by):
+            raise Rejected("worker_unknown")
+        sealed = await self._seal(permitted, confirmed.note)
 
         def command(now: datetime) -> Command:
-            return Resolve(escalation_id, worker_id, confirmed_by, how, sealed, now)
+            return Resolve(escalation_id, worker_id, confirmed_by, confirmed.how, sealed, confirmed.triggers_seen, now)
 
         return await self._act("resolve", permitted, command, caller.by, caller.outside)
 
-    async def stand_down(self, caller: Caller, escalation_id: str, reason: str, note: str | None = None) -> Handled:
+    async def stand_down(
+        self,
+        caller: Caller,
+        escalation_id: str,
+        reason: str,
+        note: str | None = None,
+        triggers_seen: int | None = None,
+    ) -> Handled:
         """Record a false alarm, and why. Raises Rejected, Forbidden."""
         permitted = await self.permit("stand_down", caller.identity, escalation_id)
         worker_id, sealed = caller.identity.worker_id, await self._seal(permitted, note)
 
         def command(now: datetime) -> Command:
-            return StandDown(escalation_id, worker_id, reason, sealed, now)
+            return StandDown(escalation_id, worker_id, reason, sealed, triggers_seen, now)
 
         return await self._act("stand_down", permitted, command, caller.by, caller.outside)
 
     async def permit(self, operation: str, identity: Identity, escalation_id: str) -> Permitted:
         """Return what this person may touch. Raises Rejected for an unknown episode, Forbidden."""
-        stream_id = stream_of("escalation", escalation_id.rpartition(".")[0])
-        stream = (await self.commands.load([stream_id]))[stream_id]
-        for opened in openings(stream):
-            if opened.escalation_id == escalation_id:
-                allowed = await self.authority.authorise(identity, operation, opened.site_id)
-                return Permitted(stream_id, opened, allowed.guards)
-        raise Rejected("escalation_unknown")
+        return await permit(self.commands, self.authority, operation, identity, escalation_id)
 
     async def read(self, identity: Identity, escalation_id: str) -> Account:
         """Return what happened in one episode so far. Raises Rejected, Forbidden."""
@@ -130,6 +129,10 @@ class Application:
     async def name_of(self, worker_id: str) -> str:
         """Return a person's name, for somebody who may read it."""
         return await name_of(self.commands.pool, self.keyring, worker_id)
+
+    async def plan_of(self, account: Account) -> Plan:
+        """Return where the worker was going and who can be rung there; nothing of it once the episode has ended."""
+        return Plan() if account.ended else await plan_of(self.commands.pool, self.keyring, account.opened.visit_id)
 
     async def _seal(self, permitted: Permitted, note: str | None) -> Sealed | None:
         return None if note is None else await self.keyring.seal(permitted.opened.worker_id, note)

@@ -42,6 +42,8 @@ def account_of(opened: EscalationOpened, history: Sequence[Recorded], now: datet
 def _apply(account: Account, recorded: Recorded) -> Account:
     at = recorded.recorded_at
     match recorded.event:
+        case EscalationJoined(part=part) | StepStarted(part=part) | EscalationExhausted(part=part) if part > 1:
+            return _go_on(account, recorded.event)
         case EscalationOpened() | EscalationJoined() as event:
             triggers = (*account.triggers, Triggering(event.trigger, at, event.due_at, event.ladder_no))
             if event.ladder_no is None:
@@ -59,7 +61,7 @@ def _apply(account: Account, recorded: Recorded) -> Account:
             return replace(account, turns=(*account.turns, turn))
         case EscalationAcknowledged() as event:
             taken = Taken(event.by, event.via, at, event.runs_out_at)
-            return replace(account, taken=(*account.taken, taken), state="acknowledged")
+            return replace(account, taken=(*account.taken, taken), state="open" if event.running else "acknowledged")
         case AcknowledgementRanOut():
             taken = replace(account.taken[-1], ran_out_at=at)
             return replace(account, taken=(*account.taken[:-1], taken), state="open")
@@ -70,6 +72,15 @@ def _apply(account: Account, recorded: Recorded) -> Account:
             return replace(account, ended=Ended(event.by, at, event.reason, None, event.note), state="stood_down")
         case _:
             return account
+
+
+def _go_on(account: Account, event: Event) -> Account:
+    """Add those whom a further part of an event tells to the turn that its first part started."""
+    if isinstance(event, EscalationJoined):
+        return account
+    turn = account.turns[-1]
+    turn = replace(turn, told=(*turn.told, *_asked(getattr(event, "asks", ()))))
+    return replace(account, turns=(*account.turns[:-1], turn))
 
 
 def _tell(account: Account, event: Event) -> Account:

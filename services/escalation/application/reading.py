@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from services.escalation.application.account import Contact, Plan
 from services.escalation.domain import Directory
 from shared.contracts.base import OPERATOR_SITE, Event, stream_of
 from shared.contracts.envelope import Undecodable, decode
 from shared.contracts.grants import fold_grants
 from shared.contracts.policy import Ladder, Trigger
-from shared.contracts.visits import PolicyAdopted, SiteRegistered, WorkerRegistered
+from shared.contracts.visits import PolicyAdopted, SiteRegistered, VisitPlanned, WorkerRegistered
 from shared.runtime.log import LOAD
 from shared.runtime.postgres import LOST
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
+    from shared.contracts.base import Sealed
     from shared.runtime.postgres import Pool
     from shared.runtime.sealing import Keyring
 
@@ -90,6 +92,36 @@ async def name_of(pool: Pool, keyring: Keyring, worker_id: str) -> str:
         return await keyring.open_or(names[-1], "(erased)") if names else worker_id
     except LOST:
         return worker_id  # without a name somebody can still take it
+
+
+async def is_worker(pool: Pool, worker_id: str) -> bool:
+    """Say whether somebody registered this person."""
+    stream_id = stream_of("worker", worker_id)
+    return any(isinstance(event, WorkerRegistered) for event in (await _readable(pool, [stream_id]))[stream_id])
+
+
+async def plan_of(pool: Pool, keyring: Keyring, visit_id: str | None) -> Plan:
+    """Return the place and the contacts that a visit's plan names, opened; nothing without a visit or a plan."""
+    if visit_id is None:
+        return Plan()
+    stream_id = stream_of("visit", visit_id)
+    events = (await _readable(pool, [stream_id]))[stream_id]
+    planned = next((event for event in events if isinstance(event, VisitPlanned)), None)
+    if planned is None:
+        return Plan()
+    place = await _opened(keyring, planned.place) if planned.place else None
+    contacts = [
+        Contact(contact.relation, await _opened(keyring, contact.name), await _opened(keyring, contact.phone))
+        for contact in planned.contacts
+    ]
+    return Plan(place, tuple(contacts))
+
+
+async def _opened(keyring: Keyring, sealed: Sealed) -> str:
+    try:
+        return await keyring.open_or(sealed, "(erased)")
+    except LOST:
+        return "(cannot be read at this moment)"  # the rest of the page still helps
 
 
 async def _policy_of_site(pool: Pool, site_id: str) -> str | None:

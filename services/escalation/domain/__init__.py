@@ -2,11 +2,12 @@
 
 No clock, no database, no Kafka: the same commands on the same history give the same events. How people are reached is
 notifier's, whether a check-in was missed is checkin's. One stream per visit, or per worker where there is no visit;
-its episodes are numbered. Read ``commands``, then ``state``, then ``decisions``.
+its episodes are numbered. Read ``commands``, then ``state``, ``asking``, ``decisions``.
 """
 
 from __future__ import annotations
 
+from services.escalation.domain.asking import triggers_told_with
 from services.escalation.domain.commands import (
     Acknowledge,
     AcknowledgementRunsOut,
@@ -46,4 +47,5 @@ __all__ = [
     "deadlines",
     "decide",
     "evolve",
+    "triggers_told_with",
 ]

@@ -63,12 +63,14 @@ class StartNextStep:
 
 @dataclass(frozen=True)
 class Acknowledge:
-    """Somebody takes the escalation."""
+    """Somebody takes the escalation, as far as they know of it."""
 
     escalation_id: str
     """The episode that they mean: an old link must not stop a new alarm."""
     by: str
     via: Literal["page", "reply", "api"]
+    triggers_seen: int | None
+    """How many triggers of the episode they knew of; None where they act on whatever there is."""
     now: datetime
 
 
@@ -77,6 +79,7 @@ class AcknowledgementRunsOut:
     """The time of an acknowledgement has come, and nobody ended the escalation."""
 
     episode: int
+    directory: Directory
     now: datetime
 
 
@@ -89,6 +92,8 @@ class Resolve:
     confirmed_by: str
     how: str
     note: Sealed | None
+    triggers_seen: int | None
+    """As in Acknowledge: what joined later cannot have been meant."""
     now: datetime
 
 
@@ -100,6 +105,8 @@ class StandDown:
     by: str
     reason: str
     note: Sealed | None
+    triggers_seen: int | None
+    """As in Acknowledge: what joined later cannot have been meant."""
     now: datetime
 
 
@@ -112,6 +119,6 @@ def command_for(deadline: Deadline, directory: Directory, now: datetime) -> Star
         case "step", [episode, ladder_no, turn]:
             return StartNextStep(episode, ladder_no, turn, directory, now)
         case "acknowledgement", [episode]:
-            return AcknowledgementRunsOut(episode, now)
+            return AcknowledgementRunsOut(episode, directory, now)
         case _:
             raise ValueError(f"no deadline of an escalation: {deadline.kind} {deadline.subject}")

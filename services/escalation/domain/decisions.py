@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import reduce
 from typing import assert_never
 
+from services.escalation.domain.asking import ask, ask_again, ask_everyone, ask_told, in_parts
 from services.escalation.domain.commands import (
     Acknowledge,
     AcknowledgementRunsOut,
@@ -20,7 +22,6 @@ from services.escalation.domain.state import Escalation, LadderRun, evolve
 from shared.contracts.base import Cites, Event
 from shared.contracts.escalations import (
     AcknowledgementRanOut,
-    Ask,
     EscalationAcknowledged,
     EscalationExhausted,
     EscalationJoined,
@@ -29,8 +30,8 @@ from shared.contracts.escalations import (
     EscalationStoodDown,
     StepStarted,
 )
-from shared.contracts.policy import GRAVITY
-from shared.contracts.roles import RESPONDERS, Role
+from shared.contracts.policy import GRAVITY, Timed
+from shared.contracts.roles import RESPONDERS
 from shared.decider import Rejected
 
 UNREADABLE_REPEATS = timedelta(minutes=5)
@@ -42,6 +43,7 @@ UNREADABLE_LASTS = timedelta(minutes=15)
 REFUSALS: Mapping[str, str] = {
     "not_open": "This escalation is not open any more, or never was: look at the list for the one that is open now.",
     "own_escalation": "It is about you, so somebody else has to take it or end it: ring your supervisor.",
+    "changed_since": "Something happened after you opened this page: read it again, then decide.",
     "already_acknowledged": "Somebody else has taken it: ring them, or resolve it once the worker is confirmed safe.",
 }
 """Code of a refusal to a sentence for the person who met it: what is wrong, and what to do."""
@@ -69,10 +71,16 @@ def decide(command: Command, escalation: Escalation) -> list[Event]:
 def _raise(command: Raise, escalation: Escalation) -> list[Event]:
     if command.trigger_event_id in escalation.triggers_seen:
         return []  # delivered again
-    raised = _join(command, escalation) if escalation.open else _open(command, escalation)
-    if raised.ladder_no is None:
-        return [raised]  # no graver than what is known: the ladders that run are enough
-    return [raised, *_start_turns(evolve(escalation, raised), raised.ladder_no, command.directory, command.now)]
+    raised: list[Event]
+    if escalation.open:
+        joined = _join(command, escalation)
+        raised, ladder_no = in_parts(joined), joined.ladder_no
+    else:
+        raised, ladder_no = [_open(command, escalation)], 1
+    if ladder_no is None:
+        return raised  # no graver than what is known: the ladders that run are enough
+    now = reduce(evolve, raised, escalation)
+    return [*raised, *_start_turns(now, ladder_no, command.directory, command.now)]
 
 
 def _open(command: Raise, escalation: Escalation) -> EscalationOpened:
@@ -102,7 +110,9 @@ def _join(command: Raise, escalation: Escalation) -> EscalationJoined:
         due_at=command.due_at,
         ladder=command.ladder if graver else None,
         ladder_no=len(escalation.ladders) + 1 if graver else None,
-        asks=_ask_told(escalation),
+        policy_id=command.policy_id if graver else None,
+        policy_version=command.policy_version if graver else None,
+        asks=ask_again(escalation, command.directory),
     )
 
 
@@ -120,7 +130,7 @@ def _start_turns(escalation: Escalation, ladder_no: int, directory: Directory, n
     events: list[Event] = []
     while True:
         turn = _turn(escalation, escalation.ladders[ladder_no - 1], directory, now)
-        events.append(turn)
+        events += in_parts(turn)
         if turn.next_at > now:
             return events
         escalation = evolve(escalation, turn)
@@ -130,19 +140,19 @@ def _turn(
     escalation: Escalation, run: LadderRun, directory: Directory, now: datetime
 ) -> StepStarted | EscalationExhausted:
     if run.turn > len(run.steps):
-        everyone = {worker: directory.roles_of(worker, directory.holders) for worker in directory.everyone}
+        repeat = run.ladder.repeat_every if run.ladder else Timed(span=UNREADABLE_REPEATS, cites=Cites(ours=True))
         return EscalationExhausted(
             escalation_id=escalation.escalation_id,
             ladder_no=run.no,
             round=run.turn - len(run.steps),
-            asks=_ask(escalation, everyone),
-            next_at=now + (run.ladder.repeat_every.span if run.ladder else UNREADABLE_REPEATS),
-            cites=run.ladder.repeat_every.cites if run.ladder else Cites(ours=True),
+            asks=ask_everyone(escalation, directory),
+            next_at=now + repeat.span,
+            cites=repeat.cites,
         )
     step = run.steps[run.turn - 1]
     roles = [role for role in step.notify if role in RESPONDERS]  # nobody else may be told, or could act on it
     holders = dict.fromkeys(worker for role in roles for worker in directory.holders.get(role, ()))
-    asks = _ask(escalation, {worker: directory.roles_of(worker, roles) for worker in holders})
+    asks = ask(escalation, {worker: directory.roles_of(worker, roles) for worker in holders})
     return StepStarted(
         escalation_id=escalation.escalation_id,
         ladder_no=run.no,
@@ -156,61 +166,82 @@ def _turn(
 
 def _acknowledge(command: Acknowledge, escalation: Escalation) -> list[Event]:
     _must_be_open_to(escalation, command.escalation_id, command.by)
-    ladders = tuple(run.no for run in escalation.ladders if not run.acknowledged)
-    if not ladders and escalation.acknowledgement and escalation.acknowledgement.by != command.by:
+    seen = escalation.triggers if command.triggers_seen is None else command.triggers_seen
+    free = [run for run in escalation.ladders if not run.acknowledged]
+    taken = [run for run in free if run.trigger_no <= seen]
+    if not taken and escalation.acknowledgement and escalation.acknowledgement.by != command.by:
         raise Rejected("already_acknowledged")
-    if not ladders:
-        return []  # already theirs: a repeat does not lengthen it
+    if not taken:
+        return []  # already theirs, and a repeat does not lengthen it; or they knew of no ladder
     # A ladder that nobody has acknowledged is free to take, and with it the escalation, whoever holds the others.
-    first = escalation.ladders[0].ladder
+    lasts = _lasts([run for run in escalation.ladders if run.acknowledged or run in taken])
     return [
         EscalationAcknowledged(
             escalation_id=escalation.escalation_id,
             by=command.by,
             via=command.via,
-            ladders=ladders,
-            runs_out_at=command.now + (first.acknowledgement_lasts.span if first else UNREADABLE_LASTS),
-            cites=first.acknowledgement_lasts.cites if first else Cites(ours=True),
+            ladders=tuple(run.no for run in taken),
+            running=tuple(run.no for run in free if run not in taken),
+            runs_out_at=command.now + lasts.span,
+            cites=lasts.cites,
         )
     ]
+
+
+def _lasts(held: Sequence[LadderRun]) -> Timed:
+    """Return the shortest that one of these ladders says: no ladder is silent for longer than it allows."""
+    unreadable = Timed(span=UNREADABLE_LASTS, cites=Cites(ours=True))
+    return min((run.ladder.acknowledgement_lasts if run.ladder else unreadable for run in held), key=lambda it: it.span)
 
 
 def _run_out(command: AcknowledgementRunsOut, escalation: Escalation) -> list[Event]:
     held = escalation.acknowledgement
     if held is None or command.episode != escalation.episode or command.now < held.runs_out_at:
         return []
-    asks = _ask_told(escalation)
-    ran_out = AcknowledgementRanOut(escalation_id=escalation.escalation_id, by=held.by, asks=asks, next_at=command.now)
-    return [ran_out]  # the turns themselves start from their deadlines, due now
+    ran_out = AcknowledgementRanOut(
+        escalation_id=escalation.escalation_id,
+        by=held.by,
+        ladders=tuple(run.no for run in escalation.ladders if run.acknowledged),
+        asks=ask_again(escalation, command.directory),
+        next_at=command.now,
+        cites=held.cites,
+    )
+    return in_parts(ran_out)  # the turns themselves start from their deadlines, due now
 
 
 def _resolve(command: Resolve, escalation: Escalation) -> list[Event]:
     _must_be_open_to(escalation, command.escalation_id, command.by)
-    return [
+    _must_know_of_all(escalation, command.triggers_seen)
+    return in_parts(
         EscalationResolved(
             escalation_id=escalation.escalation_id,
             visit_id=escalation.visit_id,
+            worker_id=escalation.worker_id,
+            site_id=escalation.site_id,
             by=command.by,
             confirmed_by=command.confirmed_by,
             how=command.how,
             note=command.note,
-            asks=_ask_told(escalation),
+            asks=ask_told(escalation),
         )
-    ]
+    )
 
 
 def _stand_down(command: StandDown, escalation: Escalation) -> list[Event]:
     _must_be_open_to(escalation, command.escalation_id, command.by)
-    return [
+    _must_know_of_all(escalation, command.triggers_seen)
+    return in_parts(
         EscalationStoodDown(
             escalation_id=escalation.escalation_id,
             visit_id=escalation.visit_id,
+            worker_id=escalation.worker_id,
+            site_id=escalation.site_id,
             by=command.by,
             reason=command.reason,
             note=command.note,
-            asks=_ask_told(escalation),
+            asks=ask_told(escalation),
         )
-    ]
+    )
 
 
 def _must_be_open_to(escalation: Escalation, escalation_id: str, by: str) -> None:
@@ -220,14 +251,6 @@ def _must_be_open_to(escalation: Escalation, escalation_id: str, by: str) -> Non
         raise Rejected("own_escalation")
 
 
-def _ask_told(escalation: Escalation) -> tuple[Ask, ...]:
-    return _ask(escalation, dict.fromkeys(escalation.told, ()))
-
-
-def _ask(escalation: Escalation, roles_of: Mapping[str, tuple[Role, ...]]) -> tuple[Ask, ...]:
-    """Ask each of these once, except the worker who may be in danger."""
-    asked = [worker for worker in roles_of if worker != escalation.worker_id]
-    return tuple(
-        Ask(notification_id=f"{escalation.escalation_id}.{n}", worker_id=worker, roles=roles_of[worker])
-        for n, worker in enumerate(asked, start=escalation.asked + 1)
-    )
+def _must_know_of_all(escalation: Escalation, triggers_seen: int | None) -> None:
+    if triggers_seen is not None and triggers_seen < escalation.triggers:
+        raise Rejected("changed_since")

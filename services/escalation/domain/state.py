@@ -6,7 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from shared.contracts.base import Event
+from shared.contracts.base import Cites, Event
 from shared.contracts.escalations import (
     AcknowledgementRanOut,
     Ask,
@@ -35,6 +35,8 @@ class LadderRun:
     next_at: datetime | None = None
     """When that turn starts. None only between two events of the decision that started the ladder."""
     acknowledged: bool = False
+    trigger_no: int = 1
+    """Which of the episode's triggers started it, counted from 1."""
 
     @property
     def steps(self) -> tuple[Step, ...]:
@@ -48,6 +50,8 @@ class Acknowledgement:
 
     by: str
     runs_out_at: datetime
+    cites: Cites
+    """What says how long it lasts."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +64,9 @@ class Escalation:
     visit_id: str | None = None
     worker_id: str = ""
     """The worker who may be in danger, and who is never asked in this escalation."""
+    site_id: str = ""
+    triggers: int = 0
+    """How many triggers this episode has: what somebody saw is judged by it."""
     ladders: tuple[LadderRun, ...] = ()
     acknowledgement: Acknowledgement | None = None
     told: tuple[str, ...] = ()
@@ -84,10 +91,11 @@ def evolve(escalation: Escalation, event: Event) -> Escalation:
             before = escalation.ladders[no - 1]
             run = replace(before, turn=len(before.steps) + done + 1, next_at=next_at)
             return _tell(_with(escalation, run), event.asks)
-        case EscalationAcknowledged(by=by, ladders=stopped, runs_out_at=runs_out_at):
+        case EscalationAcknowledged(by=by, ladders=stopped) as taken:
             runs = [replace(run, acknowledged=True) for run in escalation.ladders if run.no in stopped]
             told = _unique((*escalation.told, by))
-            return replace(_with(escalation, *runs), acknowledgement=Acknowledgement(by, runs_out_at), told=told)
+            held = Acknowledgement(by, taken.runs_out_at, taken.cites)
+            return replace(_with(escalation, *runs), acknowledgement=held, told=told)
         case AcknowledgementRanOut(next_at=next_at):
             stopped_runs = [run for run in escalation.ladders if run.acknowledged]
             runs = [replace(run, acknowledged=False, next_at=next_at) for run in stopped_runs]
@@ -105,17 +113,22 @@ def _opened(escalation: Escalation, event: EscalationOpened) -> Escalation:
         escalation_id=event.escalation_id,
         visit_id=event.visit_id,
         worker_id=event.worker_id,
+        site_id=event.site_id,
+        triggers=1,
         ladders=(LadderRun(event.ladder_no, event.trigger, event.ladder),),
         triggers_seen=escalation.triggers_seen | {event.trigger_event_id},
     )
 
 
 def _joined(escalation: Escalation, event: EscalationJoined) -> Escalation:
-    seen = escalation.triggers_seen | {event.trigger_event_id}
+    if event.part > 1:
+        return escalation  # the first part has said it all
+    triggers, seen = escalation.triggers + 1, escalation.triggers_seen | {event.trigger_event_id}
+    joined = replace(escalation, triggers=triggers, triggers_seen=seen)
     if event.ladder_no is None:
-        return replace(escalation, triggers_seen=seen)
-    run = LadderRun(event.ladder_no, event.trigger, event.ladder)
-    return replace(escalation, ladders=(*escalation.ladders, run), triggers_seen=seen)
+        return joined
+    run = LadderRun(event.ladder_no, event.trigger, event.ladder, trigger_no=triggers)
+    return replace(joined, ladders=(*escalation.ladders, run))
 
 
 def _with(escalation: Escalation, *runs: LadderRun) -> Escalation:

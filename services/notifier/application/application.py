@@ -9,7 +9,7 @@ from services.notifier import domain
 from services.notifier.application.asking import queues_of, reached_by
 from services.notifier.application.attempts import decided
 from services.notifier.application.replies import Replies
-from services.notifier.domain import NOTIFICATION, ReceiveReply
+from services.notifier.domain import NOTIFICATION, ReceiveReply, asker_of, unanswerable
 from shared.contracts.base import stream_of
 from shared.decider import Rejected
 from shared.runtime.commands import Decided, write
@@ -62,17 +62,23 @@ class Application:
         self.sender.send_at_once(handled.decided.events)
 
     async def receive_reply(self, reply: Reply, webhook_id: str, digest: bytes) -> Handled:
-        """Record that the person behind a contact point answered. Raises ForgedReply, OtherContent."""
-        addressed = await Replies(self.commands, self.keyring, self.people, self.pool).verified(reply)
-        outside = Outside(f"webhook:{addressed.message.contact_point_id}", webhook_id, digest)
-        answer = {"message_id": reply.message_id, "reply": reply.reply}
+        """Record that the person behind a contact point answered, and answer whether that was taken, and why not.
+
+        Raises ForgedReply, OtherContent.
+        """
+        addressed, signer = await Replies(self.commands, self.keyring, self.people, self.pool).verified(reply)
+        stream_id, asked_by = addressed.stream_id, addressed.queued.asked_by
+        about = {"message_id": reply.message_id, "reply": reply.reply}
 
         def decide(loaded: Loaded) -> Decided:
-            command = ReceiveReply(reply.message_id, reply.reply, loaded.now)
-            return Decided([decided(loaded[addressed.stream_id], command)], answer=answer)
+            useless = unanswerable(addressed.queued, asker_of(loaded[asked_by].events))
+            command = ReceiveReply(reply.message_id, reply.reply, loaded.now, useless)
+            own = decided(loaded[stream_id], command)
+            return Decided([own], answer={**about, "taken": useless is None, "why": useless})
 
         by = By(addressed.queued.recipient_id, addressed.correlation_id)
-        return await self.commands.handle("receive_reply", [addressed.stream_id], decide, by, outside)
+        outside = Outside(f"webhook:{signer}", webhook_id, digest)
+        return await self.commands.handle("receive_reply", [stream_id, asked_by], decide, by, outside)
 
     async def site_of_visit(self, identity: Identity, visit_id: str) -> str | None:
         """Return the site of a visit whose notifications this person may read. Raises Rejected, Forbidden."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from prometheus_client import Counter, Histogram
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from services.notifier.channels import TransportError
-    from services.notifier.domain import NotificationCommand
+    from services.notifier.domain import Notification, NotificationCommand, NotificationEvent
     from shared.contracts.envelope import Envelope
     from shared.contracts.notifications import AttemptStarted, Message
     from shared.runtime.commands import Handled
@@ -76,6 +76,11 @@ def seek(stream: Stream, message_id: str) -> Sought:
                 if message.message_id == message_id:
                     return Sought(stream, event, message)
     raise LookupError(stream.stream_id)
+
+
+def folded(stream: Stream) -> Notification:
+    """Return what the stream of a notification says."""
+    return NOTIFICATION.fold(cast("list[NotificationEvent]", stream.events))  # such a stream holds no others
 
 
 def decided(stream: Stream, command: NotificationCommand) -> Write:

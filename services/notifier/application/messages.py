@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from services.notifier.channels import Outgoing, TransportError
+from services.notifier.domain import ANSWERABLE
 from shared.runtime.links import link_code, link_of
 from shared.runtime.records import instant
 from shared.runtime.sealing import Erased
@@ -19,7 +20,7 @@ from shared.runtime.sealing import Erased
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from services.notifier.application.people import People, Person
+    from services.notifier.application.people import People
     from shared.contracts.base import Sealed
     from shared.contracts.envelope import Envelope
     from shared.contracts.notifications import Message, NotificationQueued
@@ -28,9 +29,6 @@ if TYPE_CHECKING:
 
 ERASED = "(erased)"
 """Stands for the name of a person whose key is gone, or who cannot be read."""
-
-ANSWERABLE = frozenset({"step", "joined", "ran_out", "exhausted"})
-"""Kinds that somebody can acknowledge; the others ask for no answer."""
 
 _TEMPLATES = Path(__file__).resolve().parent.parent / "templates"
 
@@ -51,13 +49,25 @@ class Messages:
             lstrip_blocks=True,
         )
 
-    async def compose(self, queued: NotificationQueued, message: Message, envelope: Envelope) -> Outgoing:
-        """Return what goes out. ``envelope`` is the queued event's: at each attempt the content is the same.
+    async def find(self, queued: NotificationQueued, message: Message) -> ContactPoint:
+        """Return where a message goes now. Raises TransportError, for good, where there is nothing it could be sent to."""
+        person = (await self._people.of([queued.recipient_id]))[queued.recipient_id]
+        if person is None:
+            raise TransportError("the recipient cannot be read", code="contact_point_unreadable", permanent=True)
+        others = {other.contact_point_id for other in queued.messages}
+        point = person.point_for(message, others)
+        if point is None:
+            raise TransportError("no contact point is left", code="contact_point_removed", permanent=True)
+        return point
 
-        Raises TransportError, for good, where there is nothing any more that it could be sent to.
+    async def compose(
+        self, queued: NotificationQueued, message: Message, point: ContactPoint, envelope: Envelope
+    ) -> Outgoing:
+        """Return what goes to ``point``. ``envelope`` is the queued event's: at each attempt the content is the same.
+
+        Raises TransportError, for good, where the contact point cannot be opened any more.
         """
-        people = await self._people.of([queued.recipient_id, queued.worker_id])
-        point = _point(people[queued.recipient_id], message)
+        people = await self._people.of([queued.worker_id])
         address = await self._open(point.address)
         secret = None if point.secret is None else await self._open(point.secret)
         worker = people[queued.worker_id]
@@ -121,16 +131,6 @@ class Messages:
                 "reply": reply if queued.kind in ANSWERABLE else None,
             },
         }
-
-
-def _point(recipient: Person | None, message: Message) -> ContactPoint:
-    """Return the contact point as it is now. Raises TransportError where it is gone."""
-    if recipient is None:
-        raise TransportError("the recipient cannot be read", code="contact_point_unreadable", permanent=True)
-    point = recipient.point(message.contact_point_id)
-    if point is None:
-        raise TransportError("the contact point was taken away", code="contact_point_removed", permanent=True)
-    return point
 
 
 def _time(at: datetime | None) -> str:

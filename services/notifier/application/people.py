@@ -11,9 +11,10 @@ from shared.contracts.envelope import Undecodable
 from shared.contracts.visits import ContactPointsSet, WorkerRegistered
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
     from shared.contracts.base import Event, Sealed
+    from shared.contracts.notifications import Message
     from shared.contracts.visits import ContactPoint
     from shared.runtime.commands import Commands
 
@@ -28,6 +29,19 @@ class Person:
     def point(self, contact_point_id: str) -> ContactPoint | None:
         """Return one of the contact points that the person has now."""
         return next((point for point in self.contact_points if point.contact_point_id == contact_point_id), None)
+
+    def point_for(self, message: Message, others: Collection[str] = ()) -> ContactPoint | None:
+        """Return where a message goes now: to its own contact point, and where that is gone, to another one.
+
+        One of the same channel before any other; among equals one that none of the notification's ``others`` goes to.
+        None where the person has no contact point.
+        """
+        own = self.point(message.contact_point_id)
+        return own or min(
+            self.contact_points,
+            key=lambda point: (point.channel != message.channel, point.contact_point_id in others),
+            default=None,
+        )
 
 
 def evolve(person: Person, event: Event) -> Person:

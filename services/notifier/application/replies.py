@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Literal
 from standardwebhooks.webhooks import EmptyWebhookSecretError, WebhookVerificationError
 from standardwebhooks.webhooks import Webhook as Signature
 
+from services.notifier.application.attempts import folded
 from services.notifier.readmodel import notification_of
 from shared.contracts.base import stream_of
-from shared.contracts.notifications import NotificationQueued
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from services.notifier.application.people import People
-    from shared.contracts.notifications import Message
+    from shared.contracts.notifications import NotificationQueued
     from shared.runtime.commands import Commands
     from shared.runtime.log import Loaded
     from shared.runtime.postgres import Pool
@@ -46,7 +46,9 @@ class Addressed:
 
     stream_id: str
     queued: NotificationQueued
-    message: Message
+    message_id: str
+    went_to: frozenset[str]
+    """Contact points that it was sent to."""
     correlation_id: str
 
 
@@ -59,17 +61,14 @@ class Replies:
     people: People
     pool: Pool
 
-    async def verified(self, reply: Reply) -> Addressed:
-        """Return what the reply answers. Raises ForgedReply."""
+    async def verified(self, reply: Reply) -> tuple[Addressed, str]:
+        """Return what the reply answers, and the contact point that signed it. Raises ForgedReply."""
         addressed = await self._find(reply.message_id)
-        secret = None if addressed is None else await self._secret(addressed)
-        try:
-            Signature(secret or _NOBODYS).verify(reply.body, dict(reply.headers), json_parse=False)
-        except (WebhookVerificationError, EmptyWebhookSecretError, ValueError):
-            raise ForgedReply from None
-        if addressed is None or not secret:
+        secrets = {} if addressed is None else await self._secrets(addressed)
+        signers = [point for point, secret in (secrets or {"": _NOBODYS}).items() if _signed(reply, secret)]
+        if addressed is None or not secrets or not signers:
             raise ForgedReply
-        return addressed
+        return addressed, signers[0]
 
     async def _find(self, message_id: str) -> Addressed | None:
         """Return the message with this id. A message's id begins with its notification's, unless it was too long."""
@@ -83,20 +82,36 @@ class Replies:
             return None
         return _among(await self.commands.load([stream_of("notification", notification_id)]), message_id)
 
-    async def _secret(self, addressed: Addressed) -> str | None:
-        """Return the secret of the contact point as it is now; None where it has none, is gone or was erased."""
+    async def _secrets(self, addressed: Addressed) -> Mapping[str, str]:
+        """Return the secrets of the contact points that the message went to, as they are now.
+
+        What was taken away since, was erased or has no secret answers nothing.
+        """
         recipient_id = addressed.queued.recipient_id
         person = (await self.people.of([recipient_id]))[recipient_id]
-        point = person and person.point(addressed.message.contact_point_id)
-        return await self.keyring.open_or(point.secret if point else None, "") or None
+        points = () if person is None else person.contact_points
+        secrets = {
+            point.contact_point_id: await self.keyring.open_or(point.secret, "")
+            for point in points
+            if point.contact_point_id in addressed.went_to
+        }
+        return {contact_point_id: secret for contact_point_id, secret in secrets.items() if secret}
+
+
+def _signed(reply: Reply, secret: str) -> bool:
+    try:
+        Signature(secret).verify(reply.body, dict(reply.headers), json_parse=False)
+    except (WebhookVerificationError, EmptyWebhookSecretError, ValueError):
+        return False
+    return True
 
 
 def _among(loaded: Loaded, message_id: str) -> Addressed | None:
     """Return the message where one of the streams holds it."""
     for stream in loaded.streams.values():
-        for recorded in stream.history[:1]:
-            if isinstance(queued := recorded.event, NotificationQueued):
-                for message in queued.messages:
-                    if message.message_id == message_id:
-                        return Addressed(stream.stream_id, queued, message, recorded.envelope.correlation_id)
+        notification = folded(stream)
+        sending = notification.sending(message_id)
+        if notification.queued is not None and sending is not None:
+            correlation_id = stream.history[0].envelope.correlation_id
+            return Addressed(stream.stream_id, notification.queued, message_id, sending.went_to, correlation_id)
     return None

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from services.notifier.application.messages import Messages
     from services.notifier.channels import Channel
     from shared.contracts.base import Event
+    from shared.contracts.visits import ContactPoint
     from shared.runtime.commands import Commands, Handled
     from shared.runtime.deadlines import Due
     from shared.runtime.log import Loaded
@@ -49,8 +50,9 @@ class Sender:
     messages: Messages
     channels: Mapping[str, Channel]
     call_lasts: timedelta
+    tasks: set[asyncio.Task[None]]
+    """What is being sent; the service waits for it when it ends."""
     _locks: WeakValueDictionary[str, asyncio.Lock] = field(default_factory=WeakValueDictionary)
-    _tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
     def send_at_once(self, events: Iterable[Event]) -> None:
         """Start to send what was just queued, without waiting for the clock: whoever is second finds it in flight."""
@@ -59,8 +61,8 @@ class Sender:
                 for message in event.messages:
                     stream_id = stream_of("notification", event.notification_id)
                     task = asyncio.create_task(self._send_or_leave(stream_id, message.message_id))
-                    self._tasks.add(task)
-                    task.add_done_callback(self._tasks.discard)
+                    self.tasks.add(task)
+                    task.add_done_callback(self.tasks.discard)
 
     async def _send_or_leave(self, stream_id: str, message_id: str) -> None:
         try:
@@ -72,12 +74,14 @@ class Sender:
         """Send one message once, unless nobody wants it any more or another replica is at it."""
         sought = seek((await self.commands.load([stream_id]))[stream_id], message_id)
         prepared: Outgoing | TransportError
+        point = None
         try:
-            prepared = await self.messages.compose(sought.queued, sought.message, sought.envelope)
+            point = await self.messages.find(sought.queued, sought.message)
+            prepared = await self.messages.compose(sought.queued, sought.message, point, sought.envelope)
         except TransportError as error:
             prepared = error
         async with self._locks.setdefault(sought.queued.recipient_id, asyncio.Lock()):
-            handled = await self._start(sought)
+            handled = await self._start(sought, point)
         attempt = next((event for event in handled.decided.events if isinstance(event, AttemptStarted)), None)
         if attempt is None:
             return
@@ -96,7 +100,7 @@ class Sender:
         by = By("system:notifier.clock", new_id())
         count(sought.message.channel, await self.commands.handle("attempt_times_out", [due.stream_id], decide, by))
 
-    async def _start(self, sought: Sought) -> Handled:
+    async def _start(self, sought: Sought, point: ContactPoint | None) -> Handled:
         """Append that the attempt starts, or that nobody wants it any more, guarded by the stream that asked.
 
         One at a time for each person: every attempt is an entry in their stream, and only one is first.
@@ -106,7 +110,8 @@ class Sender:
 
         def decide(loaded: Loaded) -> Decided:
             asker = loaded[queued.asked_by]
-            command = StartAttempt(sought.message.message_id, unwanted(queued, asker_of(asker.events)), loaded.now)
+            useless = unwanted(queued, asker_of(asker.events))
+            command = StartAttempt(sought.message.message_id, useless, loaded.now, point)
             own = decided(loaded[stream_id], command)
             started = [event for event in own.events if isinstance(event, AttemptStarted)]
             entries = [entered(loaded[recipient], queued.recipient_id, event, loaded.now) for event in started]

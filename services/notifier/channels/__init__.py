@@ -28,7 +28,7 @@ class Outgoing:
     sent_at: datetime
     """The log's time of this attempt."""
     address: str = field(repr=False)
-    """A mail address, or an http(s) address."""
+    """A mail address, or an https address (http on this machine)."""
     secret: str | None = field(repr=False)
     """Signs what goes to a webhook (``whsec_…``, or base64 alone)."""
     subject: str = field(repr=False)

@@ -35,6 +35,9 @@ _GOODBYE = 1.0
 _BUSY, _REFUSED = 400, 500
 """Replies from 400 are for now, replies from 500 for good (RFC 5321, 4.2.1)."""
 
+_LOGIN = frozenset({530, 534, 535, 538})
+"""Replies that want another login or encryption (RFC 4954, 6; RFC 3207, 4), at whatever step they come."""
+
 _Failures = (aiosmtplib.SMTPException, OSError, TimeoutError, ValueError)
 """What a conversation can end with. ValueError: the library's own refusal of a control character."""
 
@@ -134,8 +137,14 @@ def _printable(text: str) -> str:
 
 
 def _failure(error: Exception, *, handed_over: bool) -> TransportError:
-    """Say what an error means: by the server's reply where there is one, else by how far the conversation had come."""
+    """Say what an error means: by the server's reply where there is one, else by how far the conversation had come.
+
+    Only a refusal of the recipient or of the mail is for good. That we may not log in, encrypt or send at all is no fault
+    of the recipient's: it goes again, as the operator may mend it meanwhile.
+    """
     if isinstance(error, aiosmtplib.SMTPResponseException) and error.code >= _BUSY:
+        if ours := _our_fault(error):
+            return TransportError(f"the mail server refused us: {error.code}", code=ours)
         permanent = error.code >= _REFUSED
         lasting = "for good" if permanent else "for now"
         return TransportError(
@@ -152,3 +161,14 @@ def _failure(error: Exception, *, handed_over: bool) -> TransportError:
             "the mail server was not reached", code="smtp_timeout" if timed_out else "smtp_unreachable"
         )
     return TransportError("the mail server offers no way to encrypt or log in as set up", code="smtp_unusable")
+
+
+def _our_fault(error: aiosmtplib.SMTPResponseException) -> str | None:
+    """Return the code of a refusal that came before the server knew for whom the mail is; None for any other."""
+    if isinstance(error, aiosmtplib.SMTPAuthenticationError) or error.code in _LOGIN:
+        return f"smtp_login_{error.code}"
+    if isinstance(error, aiosmtplib.SMTPSenderRefused):
+        return f"smtp_sender_{error.code}"
+    if isinstance(error, aiosmtplib.SMTPRecipientRefused | aiosmtplib.SMTPDataError):
+        return None
+    return f"smtp_session_{error.code}"

@@ -7,6 +7,7 @@ import json
 import logging
 from dataclasses import dataclass, field
 from datetime import UTC, timedelta
+from ipaddress import ip_address
 
 import httpx2
 from standardwebhooks.webhooks import EmptyWebhookSecretError
@@ -35,8 +36,8 @@ class Webhook:
     async def send(self, outgoing: Outgoing) -> Receipt:
         """Post the payload. Raises TransportError.
 
-        The answer's body is not read. Without a secret the request goes unsigned: its receiver did not ask for proof,
-        and a person is waiting for it.
+        Goes by https, or by http to this machine alone. The answer's body is not read. Without a secret the request goes
+        unsigned: its receiver did not ask for proof, and a person is waiting for it.
         """
         url = _url(outgoing.address)
         body = json.dumps(dict(outgoing.payload), sort_keys=True, separators=(",", ":"))
@@ -62,7 +63,21 @@ def _url(address: str) -> httpx2.URL:
         url = httpx2.URL("")
     if url.scheme not in {"http", "https"} or not url.host:
         raise TransportError("the contact point is not an http(s) address", code="address_invalid", permanent=True)
+    if url.scheme == "http" and not _loopback(url.host):
+        raise TransportError(
+            "the contact point would be called in clear; give its https address",
+            code="address_not_allowed",
+            permanent=True,
+        )
     return url
+
+
+def _loopback(host: str) -> bool:
+    """Whether what is said to a host stays on this machine: then nobody can read along, encrypted or not."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def _headers(outgoing: Outgoing, body: str) -> dict[str, str]:

@@ -1,6 +1,6 @@
 """What notifier decides, by stream: a notification, the person called; and the fold of whoever asked. Pure: no IO."""
 
-from services.notifier.domain.asker import Asker, asker_of, unwanted
+from services.notifier.domain.asker import ANSWERABLE, Asker, asker_of, unanswerable, unwanted
 from services.notifier.domain.commands import (
     AttemptTimesOut,
     NotificationCommand,
@@ -16,6 +16,7 @@ from services.notifier.domain.recipient import RECIPIENT, CallRecipient, Recipie
 from services.notifier.domain.state import Notification, NotificationEvent, Sending
 
 __all__ = [
+    "ANSWERABLE",
     "ATTEMPTS",
     "ATTEMPT_LASTS",
     "NOTIFICATION",
@@ -37,5 +38,6 @@ __all__ = [
     "Sending",
     "StartAttempt",
     "asker_of",
+    "unanswerable",
     "unwanted",
 ]

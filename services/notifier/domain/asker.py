@@ -29,6 +29,9 @@ from shared.contracts.visits import (
     WatchResumed,
 )
 
+ANSWERABLE = frozenset({"step", "joined", "ran_out", "exhausted"})
+"""Kinds that somebody can acknowledge; the others ask for no answer."""
+
 
 @dataclass(frozen=True)
 class Asker:
@@ -87,6 +90,15 @@ def unwanted(queued: NotificationQueued, asker: Asker) -> Code | None:
         return "escalation_ended"  # ended, or a later episode runs; where nothing is known, the person is told
     if queued.kind in ("step", "exhausted") and queued.ladder_no in asker.acknowledged:
         return "acknowledged"
+    return None
+
+
+def unanswerable(queued: NotificationQueued, asker: Asker) -> Code | None:
+    """Return why a reply to a notification can change nothing, or None where somebody can take it by that."""
+    if queued.kind not in ANSWERABLE:
+        return "asks_for_no_answer"
+    if asker.ended or asker.escalation_id not in (queued.escalation_id, None):
+        return "escalation_ended"
     return None
 
 

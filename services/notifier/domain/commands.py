@@ -39,6 +39,8 @@ class StartAttempt:
     message_id: Id
     unwanted: Code | None
     now: datetime
+    to: ContactPoint | None = None
+    """Where it goes; None where the person has no contact point any more, and the message keeps its own."""
 
 
 @dataclass(frozen=True)
@@ -87,6 +89,8 @@ class ReceiveReply:
     message_id: Id
     reply: Literal["acknowledge"]
     now: datetime
+    unanswerable: Code | None = None
+    """Why an answer can change nothing; then none is recorded."""
 
 
 NotificationCommand = (

@@ -47,8 +47,9 @@ ATTEMPTS = 20
 """Attempts per message: with the waits above a quarter of an hour. By then the ladder has long gone on to others, and
 whoever repeats for ever is the exhausted ladder, with notifications of its own."""
 
-_LONGEST_ID = 96
-"""Length that the contracts allow an id."""
+_LONGEST_MESSAGE_ID = 96
+"""Characters of a message's id: it stands in headers of a mail and of a webhook's call, and channels take no longer one.
+The contracts allow ids of 200; two of those joined would not fit even there."""
 
 REFUSALS = {
     "message_unknown": "There is no such message, so it cannot be answered. Use the id in the message itself.",
@@ -105,7 +106,7 @@ def _queue(command: Queue, state: Notification) -> list[NotificationEvent]:
 def _message(notification_id: str, point: ContactPoint) -> Message:
     """Return the message for one contact point; where the two ids do not fit into one, their hash stands for them."""
     message_id = f"{notification_id}.{point.contact_point_id}"
-    if len(message_id) > _LONGEST_ID:
+    if len(message_id) > _LONGEST_MESSAGE_ID:
         message_id = sha256(message_id.encode()).hexdigest()
     return Message(message_id=message_id, contact_point_id=point.contact_point_id, channel=point.channel)
 
@@ -123,7 +124,8 @@ def _start_attempt(command: StartAttempt, state: Notification) -> list[Notificat
             notification_id=state.notification_id,
             message_id=command.message_id,
             attempt=sending.attempts + 1,
-            channel=sending.message.channel,
+            contact_point_id=(command.to or sending.message).contact_point_id,
+            channel=(command.to or sending.message).channel,
             unknown_at=command.now + ATTEMPT_LASTS,
         )
     ]
@@ -194,16 +196,24 @@ def _nobody_reached(sending: Sending, state: Notification, retry_at: datetime | 
 
 
 def _not_reached(queued: NotificationQueued, reason: str) -> NotReached:
-    return NotReached(notification_id=queued.notification_id, recipient_id=queued.recipient_id, reason=reason)
+    return NotReached(
+        notification_id=queued.notification_id,
+        recipient_id=queued.recipient_id,
+        escalation_id=queued.escalation_id,
+        kind=queued.kind,
+        ladder_no=queued.ladder_no,
+        step=queued.step,
+        reason=reason,
+    )
 
 
 def _receive_reply(command: ReceiveReply, state: Notification) -> list[NotificationEvent]:
     sending = state.sending(command.message_id)
     if state.queued is None or sending is None:
         raise Rejected("message_unknown")
-    if sending.answered:
+    if command.unanswerable is not None:
         return []
-    return [
+    return [  # a further reply too: an acknowledgement may have run out since the first one
         ReplyReceived(
             notification_id=state.notification_id,
             message_id=command.message_id,

@@ -42,6 +42,8 @@ class Sending:
     unknown_at: datetime | None = None
     accepted: bool = False
     answered: bool = False
+    went_to: frozenset[str] = frozenset()
+    """Contact points that an attempt went to; whoever holds one of them may answer."""
 
     @property
     def ended(self) -> bool:
@@ -76,12 +78,8 @@ def evolve(state: Notification, event: NotificationEvent) -> Notification:
             return replace(state, queued=event, sendings=tuple(Sending(message, send_at) for message in messages))
         case NotReached():
             return state
-        case AttemptStarted(message_id=message_id, attempt=attempt, unknown_at=unknown_at):
-            return _each(
-                state,
-                message_id,
-                lambda sending: replace(sending, attempts=attempt, send_at=None, unknown_at=unknown_at),
-            )
+        case AttemptStarted(message_id=message_id):
+            return _each(state, message_id, lambda sending: _started(sending, event))
         case AttemptAccepted(message_id=message_id):
             return _each(state, message_id, lambda sending: replace(sending, unknown_at=None, accepted=True))
         case AttemptFailed(message_id=message_id, retry_at=retry_at):
@@ -94,6 +92,11 @@ def evolve(state: Notification, event: NotificationEvent) -> Notification:
             return _each(state, message_id, lambda sending: replace(sending, answered=True, send_at=None))
         case _:
             assert_never(event)
+
+
+def _started(sending: Sending, event: AttemptStarted) -> Sending:
+    went_to = sending.went_to | {event.contact_point_id}
+    return replace(sending, attempts=event.attempt, send_at=None, unknown_at=event.unknown_at, went_to=went_to)
 
 
 def _each(state: Notification, message_id: str, change: Callable[[Sending], Sending]) -> Notification:

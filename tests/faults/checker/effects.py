@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from tests.faults.checker.evidence import Arrival, Evidence
 from tests.faults.checker.history import Event, Log, Violation, grouped
+from tests.faults.checker.visits import MISSED
 
 CLOSES = ("escalation.resolved.v1", "escalation.stood_down.v1")
 QUEUED = "notification.queued.v1"
@@ -65,18 +66,34 @@ def _resumes(evidence: Evidence) -> Iterator[Violation]:
     resumed = grouped(log.of(RESUMED), lambda event: str(event.data["escalation_id"]))
     closed = {str(event.data["escalation_id"]): event for event in log.of(*CLOSES)}
     for escalation_id, close in closed.items():
-        if escalation_id not in resumed and _must_resume(evidence, close):
+        if escalation_id not in resumed and _must_resume(evidence, close, closed):
             yield Violation("I3", f"the watch was not resumed after escalation {escalation_id}", close.where)
     for escalation_id, found in resumed.items():
         if len(found) > 1:
             yield Violation("I3", f"the watch is resumed {len(found)} times after {escalation_id}", found[1].where)
         if escalation_id not in closed or closed[escalation_id].position >= found[0].position:
             yield Violation("I3", f"the watch is resumed before escalation {escalation_id} was closed", found[0].where)
+        for event in found:
+            if not _stopped(log.streams[event.stream_id], event.position):
+                yield Violation("I3", f"the watch is resumed after {escalation_id}, and none had stopped", event.where)
 
 
-def _must_resume(evidence: Evidence, close: Event) -> bool:
-    """Say whether the visit was under way when checkin must have reacted, and that moment has passed."""
+def _stopped(visit: Sequence[Event], position: int) -> bool:
+    """Say whether a check-in had been missed before this position, and the watch not been resumed since."""
+    marks = [event.type for event in visit if event.position < position and event.type in (MISSED, RESUMED)]
+    return marks[-1:] == [MISSED]
+
+
+def _must_resume(evidence: Evidence, close: Event, closed: Mapping[str, Event]) -> bool:
+    """Say whether a miss had stopped the watch, the visit was under way when checkin must have reacted, and that moment has passed.
+
+    Not where an escalation that was closed earlier resumed it in between.
+    """
     visit = evidence.log.streams.get(f"visit-{close.visit_id}", ())
+    later = (event for event in visit if event.type == RESUMED and event.position > close.position)
+    others = (closed.get(str(event.data["escalation_id"])) for event in later)
+    if not _stopped(visit, close.position) or any(one and one.position < close.position for one in others):
+        return False
     started = next((event for event in visit if event.type == "visit.started.v1"), None)
     ended = next((event for event in visit if event.type == "visit.ended.v1"), None)
     if started is None or started.position > close.position or evidence.unsettled(close):

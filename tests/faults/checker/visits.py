@@ -136,3 +136,7 @@ def _answered(evidence: Evidence) -> Iterator[Violation]:
             if one.missed and one.since.recorded_at <= sent_at and min(answered) < one.deadline_at:
                 sentence = f"missed although {lines[0].operation} {lines[0].id} was answered before the deadline"
                 yield Violation("I4", sentence, f"visit-{one.visit_id}, due {one.due_at.isoformat()}")
+            counted = one.until is not None and one.until.correlation_id == lines[0].id and not one.missed
+            if counted and sent_at > one.deadline_at:
+                sentence = f"{lines[0].operation} {lines[0].id} was sent after the deadline and counted as in time"
+                yield Violation("I4", sentence, f"visit-{one.visit_id}, due {one.due_at.isoformat()}")

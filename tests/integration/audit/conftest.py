@@ -121,6 +121,7 @@ class World:
             notification_id=notification_id,
             message_id=message_id,
             attempt=1,
+            contact_point_id="m",
             channel="mail",
             unknown_at=await self.installation.clock.now(),
         )

@@ -200,8 +200,30 @@ async def test_a_login_is_made_before_the_mail(tmp_path: Path) -> None:
     async with mail_server(mailbox := Mailbox(), starttls=server, login=(b"watch", b"right")) as port:
         mail = replace(mail_to(port), tls="starttls", tls_context=trusting, username="watch", password="right")
         await mail.send(MAIL)
-        assert outcome(await failure_of(replace(mail, password="wrong"))) == ("smtp_535", True, False)
+        assert outcome(await failure_of(replace(mail, password="wrong"))) == ("smtp_login_535", False, False)
     assert len(mailbox.took) == 1
+
+
+@pytest.mark.parametrize(
+    ("answers", "code"),
+    [
+        ([b"554 not now"], "smtp_session_554"),
+        ([b"220 mail.test", b"250 mail.test", b"530 5.7.0 log in first"], "smtp_login_530"),
+        ([b"220 mail.test", b"250 mail.test", b"553 not your address"], "smtp_sender_553"),
+        ([b"220 mail.test", b"250 mail.test", b"250 OK", b"530 5.7.0 encrypt first"], "smtp_login_530"),
+    ],
+    ids=["greeting", "login wanted", "sender", "encryption wanted"],
+)
+async def test_what_the_operator_has_to_mend_is_no_fault_of_the_recipient_and_goes_again(
+    answers: list[bytes], code: str
+) -> None:
+    async def refusing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        for answer in answers:
+            writer.write(answer + b"\r\n")
+            await reader.readline()
+
+    async with tcp_server(refusing) as port:
+        assert outcome(await failure_of(mail_to(port))) == (code, False, False)
 
 
 @pytest.mark.parametrize("tls", ["none", "opportunistic"])

@@ -210,6 +210,23 @@ async def test_what_is_no_http_address_is_a_failure_for_good(webhook: Webhook, a
     assert await failure_of(webhook, replace(CALL, address=address)) == ("address_invalid", True, False)
 
 
+@pytest.mark.parametrize(
+    "address",
+    ["http://host.example/hook", "http://10.0.0.7/hook", "http://localhost.example/", "http://127.0.0.1@host.example/",
+     "http://0.0.0.0/", "http://[fe80::1]/"],
+)  # fmt: skip
+async def test_nothing_goes_in_clear_to_another_machine(webhook: Webhook, address: str) -> None:
+    assert await failure_of(webhook, replace(CALL, address=address)) == ("address_not_allowed", True, False)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.8.9.1", "localhost", "LOCALHOST", "[::1]"])
+async def test_a_call_in_clear_to_this_machine_is_allowed(webhook: Webhook, host: str) -> None:
+    async with tcp_server(hangs_both) as port:
+        pass
+    outcome = await failure_of(webhook, replace(CALL, address=f"http://{host}:{port}/hook"))
+    assert outcome == ("http_unreachable", False, False)
+
+
 @pytest.mark.parametrize("secret", ["", "whsec_", "x"])
 async def test_a_secret_that_cannot_sign_is_a_failure_for_good(webhook: Webhook, secret: str) -> None:
     took: list[Request] = []

@@ -1,5 +1,10 @@
 """A call for help is taken: in every state of a visit, without one, and whatever is wrong with the request."""
 
+import pytest
+
+from shared.contracts.base import Sealed
+from shared.contracts.visits import VisitHelpRequested, WorkerHelpRequested
+from shared.runtime.sealing import Keyring
 from tests.support.services import bearer
 from tests.support.world import ANNA, BEN, CARA, GRACE, INTERVAL, World
 
@@ -35,13 +40,14 @@ async def takes_help(world: World, visit_id: str) -> None:
     assert (await world.installation.types(visit_id=visit_id))[-1] == "visit.help_requested.v1"
 
 
+@pytest.mark.requirement("DU-04")
 async def test_help_without_a_visit_is_taken_on_the_worker_s_own_stream(world: World) -> None:
     assert (await world.done(ANNA, "POST", f"/workers/{ANNA}/help"))["worker_id"] == ANNA
     assert (await world.installation.types(f"worker-{ANNA}"))[-1] == "worker.help_requested.v1"
 
 
 async def test_help_on_a_visit_that_nobody_knows_is_the_caller_s_own(world: World) -> None:
-    for visit_id in ["0123456789abcdef0123456789abcdef", "%20not%20an%20id%20"]:
+    for visit_id in ["0123456789abcdef0123456789abcdef", "%20not%20an%20id%20", "%00", "a" * 300, "%ff"]:
         await world.done(ANNA, "POST", f"/visits/{visit_id}/help", {"note": "canary"})
         [*_, recorded] = await world.installation.history(f"worker-{ANNA}")
         assert recorded.envelope.type == "worker.help_requested.v1"
@@ -54,6 +60,9 @@ MALFORMED = (
     b"[1]",
     b'{"note": 7, "occurred_at": "yesterday", "battery": 3}',
     b'{"note": "\\ud800"}',
+    b'{"note": ' + b"[" * 600 + b"]" * 600 + b"}",
+    b"[" * 100_000,
+    b'{"note": "' + b"x" * 3_000_000 + b'"}',
 )
 
 
@@ -72,13 +81,54 @@ async def test_a_note_that_is_too_long_is_cut_and_the_call_is_taken(world: World
     assert (await world.visit(visit_id))["calls_for_help"] == 1
 
 
-async def test_somebody_of_the_site_may_ask_for_help_for_the_worker_and_a_stranger_may_not(world: World) -> None:
+async def last_of(world: World, worker_id: str) -> tuple[str, str | None]:
+    [*_, recorded] = await world.installation.history(f"worker-{worker_id}")
+    return recorded.envelope.type, recorded.envelope.visit_id
+
+
+async def test_somebody_of_the_site_may_ask_for_help_for_the_worker(world: World) -> None:
     visit_id = await world.started()
-    await world.done(BEN, "POST", f"/visits/{visit_id}/help")
-    await world.done(BEN, "POST", f"/workers/{ANNA}/help")
-    assert await world.refused(CARA, "POST", f"/visits/{visit_id}/help") == (403, "forbidden")
-    assert await world.refused(CARA, "POST", f"/workers/{ANNA}/help") == (403, "forbidden")
-    assert await world.refused(BEN, "POST", "/workers/nobody/help") == (404, "worker_unknown")
+    assert (await world.done(BEN, "POST", f"/visits/{visit_id}/help"))["visit_id"] == visit_id
+    assert (await world.done(BEN, "POST", f"/workers/{ANNA}/help"))["worker_id"] == ANNA
+
+
+async def test_a_call_about_what_is_not_theirs_is_the_caller_s_own(world: World) -> None:
+    visit_id = await world.started()
+    for path in (f"/visits/{visit_id}/help", f"/workers/{ANNA}/help", "/workers/nobody/help", "/workers/%00/help"):
+        answer = await world.done(CARA, "POST", path, {"note": "canary"})
+        assert answer.keys() == {"worker_id", "position", "recorded_at"}, "nothing is told of the visit"
+        assert answer["worker_id"] == CARA
+        assert await last_of(world, CARA) == ("worker.help_requested.v1", None)
+    assert (await world.visit(visit_id))["calls_for_help"] == 0
+    assert (await world.installation.types(f"worker-{ANNA}")).count("worker.help_requested.v1") == 0
+
+
+async def test_a_call_is_taken_without_its_note_where_the_note_cannot_be_sealed(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def failing(_keyring: Keyring, _subject_id: str, _text: str) -> Sealed:
+        raise ConnectionRefusedError
+
+    visit_id = await world.started()
+    monkeypatch.setattr(Keyring, "seal", failing)
+    await world.done(ANNA, "POST", f"/visits/{visit_id}/help", {"note": "canary"})
+    await world.done(ANNA, "POST", f"/workers/{ANNA}/help", {"note": "canary"})
+    for stream_id in (f"visit-{visit_id}", f"worker-{ANNA}"):
+        [*_, recorded] = await world.installation.history(stream_id)
+        assert isinstance(recorded.event, VisitHelpRequested | WorkerHelpRequested)
+        assert recorded.event.note is None
+
+
+async def test_a_key_that_was_used_for_something_else_keeps_no_call_for_help_out(world: World) -> None:
+    visit_id, key = await world.started(), {"Idempotency-Key": "used"}
+    await world.done(ANNA, "POST", f"/visits/{visit_id}/check-ins", {}, headers=key)
+    path = f"/visits/{visit_id}/help"
+    first = await world.done(ANNA, "POST", path, {"note": "one"}, headers=key)
+    assert await world.done(ANNA, "POST", path, {"note": "one"}, headers=key) == first
+    assert await world.done(ANNA, "POST", path, {"note": "two"}, headers=key) != first
+    assert (await world.visit(visit_id))["calls_for_help"] == 2
+    await world.done(ANNA, "POST", "/visits/nowhere/help", {"note": "one"}, headers=key)
+    assert await last_of(world, ANNA) == ("worker.help_requested.v1", None)
 
 
 async def test_two_calls_for_help_are_two_unless_they_are_one_request(world: World) -> None:

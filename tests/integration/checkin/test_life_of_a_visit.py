@@ -5,10 +5,13 @@ from typing import Any
 
 import pytest
 
+from shared.contracts.visits import VisitApproved
 from tests.support.world import ANNA, ASSESSMENT, BEN, CARA, GRACE, HOME, INTERVAL, SITE, World
 from tests.unit.checkin.examples import YES
 
 
+@pytest.mark.requirement("CI-07")
+@pytest.mark.requirement("PV-01")
 async def test_a_visit_is_planned_approved_started_checked_in_extended_and_ended(world: World) -> None:
     response = await world.send(ANNA, "POST", "/visits", await world.plan_body())
     assert response.status_code == 201
@@ -64,6 +67,8 @@ async def test_a_visit_reads_as_its_events_say_with_its_place_opened(world: Worl
     assert (visit["status"], visit["missed"], visit["calls_for_help"], visit["version"]) == ("started", False, 0, 3)
 
 
+@pytest.mark.requirement("RA-03")
+@pytest.mark.requirement("HV-08")
 async def test_a_refused_or_cancelled_visit_does_not_start(world: World) -> None:
     refused, cancelled = await world.planned(), await world.planned()
     reason = {"reason": "not_alone", "note": "canary: the uncle is back"}
@@ -80,6 +85,8 @@ async def test_a_visit_that_started_is_not_cancelled(world: World) -> None:
     cancellation = {"reason": "child_ill"}
     path = f"/visits/{visit_id}/cancellation"
     assert await world.refused(ANNA, "POST", path, cancellation) == (409, "already_started")
+    await world.done(ANNA, "POST", f"/visits/{visit_id}/end")
+    assert await world.refused(ANNA, "POST", path, cancellation) == (409, "visit_ended")
 
 
 NOT_ASSESSED: list[tuple[dict[str, Any], str]] = [
@@ -102,6 +109,7 @@ async def test_a_visit_without_a_valid_assessment_is_not_approved(world: World) 
         ({"factors": ["person"]}, "assessment_incomplete"),
     ],
 )
+@pytest.mark.requirement("RA-11")
 async def test_an_assessment_that_is_replaced_after_the_approval_still_stops_the_start(
     world: World, changes: dict[str, Any], code: str
 ) -> None:
@@ -115,6 +123,26 @@ async def test_an_assessment_that_is_replaced_after_the_approval_still_stops_the
     await world.done(BEN, "POST", "/assessments", assessment | changes)
     start = {"dynamic_assessment": YES}
     assert await world.refused(ANNA, "POST", f"/visits/{visit_id}/start", start) == (409, code)
+
+
+async def test_a_worker_records_an_assessment_and_replaces_none(world: World) -> None:
+    visit_id = await world.approved()
+    [*_, approved] = await world.installation.history(visit_id=visit_id)
+    assert isinstance(approved.event, VisitApproved)
+    assert approved.event.assessment_version == 1
+    theirs = {"site_id": SITE, "outcome": "acceptable", "factors": ["person", "location"]}
+    taken = theirs | {"assessment_id": ASSESSMENT}
+    assert await world.refused(ANNA, "POST", "/assessments", taken) == (409, "not_a_responder")
+    assert (await world.done(ANNA, "POST", "/assessments", theirs))["assessment_id"] != ASSESSMENT
+    await world.done(BEN, "POST", "/assessments", taken)
+    start = {"dynamic_assessment": YES}
+    assert (await world.done(ANNA, "POST", f"/visits/{visit_id}/start", start))["status"] == "started"
+
+
+async def test_an_assessment_was_made_by_people_who_are_known(world: World) -> None:
+    body = {"site_id": SITE, "outcome": "acceptable", "factors": [], "assessed_by": [BEN, "nobody"]}
+    assert await world.refused(BEN, "POST", "/assessments", body) == (404, "worker_unknown")
+    await world.done(BEN, "POST", "/assessments", body | {"assessed_by": [BEN, CARA]})
 
 
 async def test_an_approval_may_name_the_assessment_that_the_plan_left_out(world: World) -> None:
@@ -131,6 +159,7 @@ async def test_an_approval_may_name_the_assessment_that_the_plan_left_out(world:
         (YES | {"mood_calm": False}, "not_safe_to_start"),
     ],
 )
+@pytest.mark.requirement("RA-09")
 async def test_a_visit_starts_only_when_every_question_is_answered_with_yes(
     world: World, answers: dict[str, bool], code: str
 ) -> None:
@@ -145,6 +174,7 @@ async def test_nobody_approves_a_visit_of_their_own(world: World) -> None:
     assert await world.refused(BEN, "POST", f"/visits/{visit_id}/approval") == (409, "own_visit")
 
 
+@pytest.mark.requirement("RO-09")
 async def test_a_visit_keeps_the_policy_under_which_it_was_planned(world: World) -> None:
     first = await world.planned()
     policy = (await world.done(None, "GET", "/policies/policy1"))["policy"]

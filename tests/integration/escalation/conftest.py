@@ -37,7 +37,7 @@ class World:
         """Read from the API as somebody."""
         return await self.client.get(f"/escalation{path}", headers=bearer(token_of(worker_id)))
 
-    async def post(self, worker_id: str, path: str, **body: str) -> httpx2.Response:
+    async def post(self, worker_id: str, path: str, **body: str | int) -> httpx2.Response:
         """Command through the API as somebody."""
         return await self.client.post(f"/escalation{path}", headers=bearer(token_of(worker_id)), json=body)
 

@@ -5,6 +5,7 @@ import pytest
 from shared.contracts.escalations import EscalationResolved
 from shared.contracts.roles import Role
 from shared.contracts.visits import GrantGiven
+from shared.runtime.identity import Allowed, Authority, Identity
 from tests.integration.escalation.conftest import EPISODE, STREAM, World
 from tests.support.history import (
     FIRST_WAIT,
@@ -18,6 +19,7 @@ from tests.support.history import (
     help_at_visit,
     missed_visit,
     record,
+    withdraw,
 )
 from tests.support.services import bearer
 
@@ -169,3 +171,56 @@ async def test_the_list_says_who_has_it_and_that_nobody_is_left_to_tell(missed: 
     assert await row() == ("acknowledged", SUE, True, "check_in_missed")
     await help_at_visit(missed.installation)
     assert await row() == ("open", SUE, True, "help")
+
+
+async def test_who_did_not_know_of_what_joined_ends_nothing_and_takes_only_what_they_knew_of(missed: World) -> None:
+    seen = (await missed.get(SUE, ONE)).json()["triggers_seen"]
+    await help_at_visit(missed.installation)
+    await missed.installation.quiet()
+    safe = {"confirmed_by": SUE, "how": "met_in_person"}
+    for what, body in (("resolution", safe), ("stand-down", {"reason": "test"})):
+        refused = await missed.post(SUE, f"{ONE}/{what}", **body, triggers_seen=seen)
+        assert (refused.status_code, refused.json()["code"]) == (409, "changed_since")
+    assert (await missed.post(SUE, f"{ONE}/acknowledgement", triggers_seen=seen)).status_code == 200
+    shown = (await missed.get(SUE, ONE)).json()
+    assert (shown["state"], shown["acknowledged_by"], shown["triggers_seen"]) == ("open", SUE, 2)
+    assert shown["next_at"] is not None
+    await missed.installation.quiet()
+    (row,) = (await missed.get(SUE, f"/escalations?site_id={SITE}")).json()["escalations"]
+    assert (row["state"], row["acknowledged_by"]) == ("open", SUE)
+    assert (await missed.post(SUE, f"{ONE}/resolution", **safe, triggers_seen=2)).status_code == 200
+
+
+async def test_whoever_confirmed_it_is_somebody_who_is_registered(missed: World) -> None:
+    refused = await missed.post(SUE, f"{ONE}/resolution", confirmed_by="ghost", how="met_in_person")
+    assert (refused.status_code, refused.json()["code"]) == (404, "worker_unknown")
+    assert await missed.types() == ["opened", "step_started"]
+    confirmed = await missed.post(SUE, f"{ONE}/resolution", confirmed_by=WALT, how="spoke_with_worker")
+    assert confirmed.status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("what", "body"),
+    [
+        ("acknowledgement", {}),
+        ("resolution", {"confirmed_by": SUE, "how": "met_in_person"}),
+        ("stand-down", {"reason": "test"}),
+    ],
+)
+async def test_a_role_withdrawn_after_it_was_looked_up_takes_and_ends_nothing(
+    missed: World, monkeypatch: pytest.MonkeyPatch, what: str, body: dict[str, str]
+) -> None:
+    authorise = Authority.authorise
+
+    async def then_withdrawn(
+        self: Authority, identity: Identity, operation: str, site_id: str | None, *, own: bool = False
+    ) -> Allowed:
+        allowed = await authorise(self, identity, operation, site_id, own=own)
+        await withdraw(missed.installation, SUE)
+        return allowed
+
+    monkeypatch.setattr(Authority, "authorise", then_withdrawn)
+    assert (await missed.post(SUE, f"{ONE}/{what}", **body)).status_code == 409
+    monkeypatch.undo()
+    assert (await missed.post(SUE, f"{ONE}/{what}", **body)).status_code == 403
+    assert await missed.types() == ["opened", "step_started"]

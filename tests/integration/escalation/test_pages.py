@@ -8,7 +8,9 @@ import asyncpg
 import pytest
 
 from deploy.database import KEYS_DATABASE
-from shared.contracts.escalations import EscalationResolved, EscalationStoodDown
+from services.escalation.application import REFUSALS
+from shared.contracts.escalations import EscalationAcknowledged, EscalationResolved, EscalationStoodDown
+from shared.contracts.visits import VisitContact
 from tests.integration.escalation.conftest import STREAM, World, asked
 from tests.support.history import (
     FIRST_WAIT,
@@ -142,6 +144,59 @@ async def test_after_something_graver_came_anybody_may_take_it_though_somebody_h
     assert "I have taken it</button>" in page
     assert (await missed.press(SAM, "acknowledge")).status_code == 303
     assert "Sam Super has taken it" in (await missed.client.get(await missed.page(SUE))).text
+
+
+async def test_what_joined_after_the_page_was_opened_is_neither_ended_nor_taken_by_it(missed: World) -> None:
+    old = hidden((await missed.client.get(await missed.page(SUE))).text)
+    await help_at_visit(missed.installation)
+    await missed.installation.quiet()
+    for action, chosen in (("stand_down", {"reason": "pressed_by_mistake"}), ("resolve", SAFE)):
+        refused = await missed.press(SUE, action, **chosen, **old)
+        assert (refused.status_code, REFUSALS["changed_since"] in refused.text) == (409, True)
+        assert "Help asked for" in refused.text
+    assert (await missed.press(SUE, "acknowledge", **old)).status_code == 303
+    taken = (await missed.installation.history(STREAM))[-1].event
+    assert isinstance(taken, EscalationAcknowledged)
+    assert (taken.ladders, taken.running) == ((1,), (2,))
+    anew = (await missed.client.get(await missed.page(SUE))).text
+    assert "Something graver came" in anew
+    assert "I have taken it</button>" in anew
+    assert (await missed.press(SUE, "resolve", **SAFE, **hidden(anew))).status_code == 303
+    assert (await missed.types())[-1] == "resolved"
+
+
+def hidden(page: str) -> dict[str, str]:
+    """Return what every form of a page sends along."""
+    fields = re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)"', page)
+    found = dict(fields)
+    assert set(found) == {"press", "triggers_seen"}
+    assert len(set(fields)) == 2
+    return found
+
+
+async def test_the_page_says_where_the_worker_is_and_who_can_be_rung_there_while_it_is_open(
+    installation: Installation,
+) -> None:
+    await make_site(installation)
+    async with installation.service("escalation", token="nobody") as client:
+        world = World(installation, client)
+        keyring = installation.running["escalation"].keyring
+        name, phone = await keyring.seal("contact1", "Hana Home"), await keyring.seal("contact1", "+420 555 001")
+        contact = VisitContact(contact_id="contact1", relation="home_visited", name=name, phone=phone)
+        await missed_visit(installation, place=await keyring.seal(WALT, "5 Mill <Lane>"), contacts=(contact,))
+        await installation.quiet()
+        page = (await client.get(await world.page(SUE))).text
+        assert [text for text in ("5 Mill &lt;Lane&gt;", "Hana Home", "+420 555 001") if text not in page] == []
+    await erase(installation, "contact1")
+    async with installation.service("escalation", token="nobody") as client:
+        world = World(installation, client)
+        page = (await client.get(await world.page(SUE))).text
+        assert ("5 Mill" in page, "Hana Home" in page, "(erased), home visited" in page) == (True, False, True)
+        await withdraw(installation, SUE)
+        refused = await client.get(await world.page(SUE))
+        assert (refused.status_code, "5 Mill" in refused.text) == (403, False)
+        assert (await world.press(SAM, "resolve", **SAFE)).status_code == 303
+        assert "5 Mill" not in (await client.get(await world.page(SAM))).text
 
 
 async def test_somebody_whose_role_was_withdrawn_may_neither_see_nor_act(missed: World) -> None:

@@ -2,6 +2,8 @@
 
 from typing import ClassVar
 
+import pytest
+
 from services.escalation.app import build
 from shared.contracts.base import Event
 from shared.contracts.escalations import EscalationAcknowledged, EscalationExhausted, EscalationOpened, StepStarted
@@ -46,6 +48,9 @@ class NewerGrant(Event):
     holder: str = "of another shape"
 
 
+@pytest.mark.requirement("M-01")
+@pytest.mark.requirement("M-02")
+@pytest.mark.requirement("RO-03")
 async def test_a_missed_check_in_opens_an_escalation_and_tells_the_first_step_in_one_decision(world: World) -> None:
     await missed_visit(world.installation)
     await world.installation.quiet()
@@ -106,6 +111,8 @@ async def test_help_without_a_visit_runs_on_the_policy_that_the_site_follows_now
     assert [ask.worker_id for ask in first.event.asks] == [LIZ]
 
 
+@pytest.mark.requirement("M-09")
+@pytest.mark.requirement("EM-04")
 async def test_each_step_starts_at_its_time_and_then_everyone_is_told_again_and_again(world: World) -> None:
     await missed_visit(world.installation)
     await world.installation.quiet()
@@ -123,6 +130,7 @@ async def test_each_step_starts_at_its_time_and_then_everyone_is_told_again_and_
     assert last.round == 2
 
 
+@pytest.mark.requirement("RO-07")
 async def test_who_is_told_is_looked_up_when_a_step_starts(world: World) -> None:
     await missed_visit(world.installation)
     await world.installation.quiet()
@@ -184,6 +192,22 @@ async def test_a_reply_acknowledges_as_the_person_who_sent_it(world: World) -> N
     taken = (await world.installation.history(STREAM))[-1]
     assert isinstance(taken.event, EscalationAcknowledged)
     assert (taken.event.by, taken.event.via, taken.envelope.actor) == (SAM, "reply", SAM)
+
+
+async def test_a_reply_takes_only_the_ladders_that_had_started_when_its_sender_was_told(world: World) -> None:
+    await missed_visit(world.installation)
+    await world.installation.quiet()
+    await help_at_visit(world.installation)
+    await world.installation.quiet()
+    to_old, to_new = f"{EPISODE}.1", f"{EPISODE}.3"
+    for notification_id in (f"{EPISODE}.99", to_old, to_new):
+        await reply(world.installation, EPISODE, SUE, VISIT, notification_id)
+        await world.installation.quiet()
+    taken = [recorded.event for recorded in await world.installation.history(STREAM)][4:]
+    assert [(event.ladders, event.running) for event in taken if isinstance(event, EscalationAcknowledged)] == [
+        ((1,), (2,)),
+        ((2,), ()),
+    ]
 
 
 async def test_a_reply_that_may_not_acknowledge_changes_nothing_and_holds_up_nothing(world: World) -> None:

@@ -52,8 +52,8 @@ class World:
         """Settings by which notifier sends to the sinks."""
         return {"smtp_host": self.mail.host, "smtp_port": self.mail.port, "public_url": PUBLIC_URL}
 
-    async def can_be_reached(self, worker_id: str, *ways: Way) -> None:
-        """Give somebody a contact point at the sink for each way."""
+    async def can_be_reached(self, worker_id: str, *ways: Way, times: int = 1) -> None:
+        """Give somebody a contact point at the sink for each way, or several."""
         keys = await open_pool(self.installation.database.keys_dsn("checkin"))
         try:
             keyring = Keyring(keys, read_wrapping_key(self.installation.wrapping_key_file))
@@ -61,12 +61,13 @@ class World:
             points = tuple(
                 [
                     ContactPoint(
-                        contact_point_id=f"{worker_id}-{way}",
+                        contact_point_id=f"{worker_id}-{way}" + (f"-{number}" if number else ""),
                         channel=way,
                         address=await keyring.seal(worker_id, addresses[way]),
                         secret=await keyring.seal(worker_id, SECRET) if way == "webhook" else None,
                     )
                     for way in ways
+                    for number in range(times)
                 ]
             )
         finally:
@@ -112,9 +113,10 @@ class World:
         """Let both sinks end the calls that they have not answered, while somebody is there to record it."""
         await self.mail.hang_up()
         await self.webhook.hang_up()
-        await until(self._nothing_in_flight)
+        await until(self.nothing_in_flight)
 
-    async def _nothing_in_flight(self) -> bool:
+    async def nothing_in_flight(self) -> bool:
+        """Say whether every attempt has its outcome."""
         return not await self.installation.admin.fetchval("SELECT count(*) FROM log.deadline WHERE kind = 'attempt'")
 
     async def erase(self, worker_id: str) -> None:

@@ -8,11 +8,11 @@ import httpx2
 from standardwebhooks.webhooks import Webhook as Signature
 
 from shared.contracts.notifications import ReplyReceived
-from tests.integration.notifier.conftest import EPISODE, FIRST, SECRET, VISIT, World, opened
+from tests.integration.notifier.conftest import EPISODE, FIRST, RETRY, SECRET, VISIT, World, opened, resolved
 from tests.support.history import SITE, SUE
 from tests.support.sinks import arrivals
 
-HOOK = f"{FIRST}.sue-webhook"
+HOOK, MAIL = f"{FIRST}.sue-webhook", f"{FIRST}.sue-mail"
 OTHER_SECRET = "whsec_b3RoZXJzZWNyZXRvdGhlcnNlY3JldA"
 
 
@@ -38,6 +38,12 @@ async def send(
     return await client.post("/notifier/replies", content=content, headers=headers)
 
 
+def not_taken(answered: httpx2.Response) -> str:
+    """Return why a reply was not taken."""
+    assert answered.json()["taken"] is False
+    return str(answered.json()["why"])
+
+
 async def told(world: World) -> None:
     """Let Sue be told by mail and webhook."""
     await world.can_be_reached(SUE, "mail", "webhook")
@@ -55,6 +61,7 @@ async def test_a_signed_reply_is_one_event_of_whoever_was_asked(world: World, no
     (reply,) = await replies(world)
     assert answered.status_code == 200
     assert answered.json()["position"] == reply.position
+    assert (answered.json()["taken"], answered.json()["why"]) == (True, None)
     assert reply.event == ReplyReceived(
         notification_id=FIRST, message_id=HOOK, recipient_id=SUE, escalation_id=EPISODE, reply="acknowledge"
     )
@@ -65,9 +72,64 @@ async def test_a_reply_sent_again_is_answered_as_the_first_time(world: World, no
     await told(world)
     first, again = await send(notifier, body()), await send(notifier, body())
     assert (first.status_code, first.json()) == (again.status_code, again.json())
-    under_another_id = await send(notifier, body(), webhook_id="reply-2")
-    assert under_another_id.status_code == 200
     assert len(await replies(world)) == 1
+
+
+async def test_a_further_reply_counts_for_the_first_may_have_run_out(
+    world: World, notifier: httpx2.AsyncClient
+) -> None:
+    await told(world)
+    await send(notifier, body())
+    further = await send(notifier, body(), webhook_id="reply-2")
+    assert (further.status_code, further.json()["taken"]) == (200, True)
+    assert len(await replies(world)) == 2
+
+
+async def test_a_reply_after_the_end_is_answered_with_why_it_changes_nothing(
+    world: World, notifier: httpx2.AsyncClient
+) -> None:
+    await told(world)
+    await world.escalates(resolved())
+    answered = await send(notifier, body())
+    assert (answered.status_code, not_taken(answered)) == (200, "escalation_ended")
+    assert await replies(world) == []
+
+
+async def test_a_reply_to_what_asks_for_no_answer_is_answered_with_that(
+    world: World, notifier: httpx2.AsyncClient
+) -> None:
+    await world.can_be_reached(SUE, "webhook")
+    await world.escalates(*await opened(world), resolved(SUE))
+    (call,) = await arrivals(world.webhook, 1)
+    answered = await send(notifier, body(call["body"]["data"]["message_id"]))
+    assert (answered.status_code, not_taken(answered)) == (200, "asks_for_no_answer")
+    assert await replies(world) == []
+
+
+async def test_whoever_holds_the_contact_point_that_a_message_went_to_instead_may_answer_it(
+    world: World, notifier: httpx2.AsyncClient
+) -> None:
+    await world.can_be_reached(SUE, "mail")
+    world.mail.behaviour = "refuse_for_now"
+    await world.escalates(*await opened(world, SUE))
+    await world.outcome("queued", "attempt_started", "attempt_failed")
+    await world.can_be_reached(SUE, "webhook")
+    assert (await send(notifier, body(MAIL))).status_code == 401, "nothing went there yet"
+    await world.installation.clock.forward(RETRY)
+    await arrivals(world.webhook, 1)
+    answered = await send(notifier, body(MAIL))
+    assert (answered.status_code, answered.json()["taken"]) == (200, True)
+    (reply,) = await replies(world)
+    assert reply.event.message_id == MAIL
+
+
+async def test_whoever_signs_for_a_contact_point_that_was_taken_away_answers_nothing(
+    world: World, notifier: httpx2.AsyncClient
+) -> None:
+    await told(world)
+    await world.can_be_reached(SUE, "mail")
+    assert (await send(notifier, body())).status_code == 401
+    assert await replies(world) == []
 
 
 async def test_an_id_that_was_used_for_another_reply_is_refused(world: World, notifier: httpx2.AsyncClient) -> None:

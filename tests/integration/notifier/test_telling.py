@@ -11,7 +11,13 @@ from standardwebhooks.webhooks import Webhook as Signature
 from services.notifier.domain import ATTEMPT_LASTS
 from shared.contracts.base import Cites, Event
 from shared.contracts.escalations import AcknowledgementRanOut, EscalationExhausted, EscalationJoined
-from shared.contracts.notifications import AttemptFailed, AttemptUnknown, NotificationWithdrawn, NotReached
+from shared.contracts.notifications import (
+    AttemptFailed,
+    AttemptStarted,
+    AttemptUnknown,
+    NotificationWithdrawn,
+    NotReached,
+)
 from shared.contracts.visits import ReminderDue, VisitStarted
 from shared.runtime.links import link_code
 from tests.integration.notifier.conftest import (
@@ -29,6 +35,7 @@ from tests.integration.notifier.conftest import (
 )
 from tests.support.history import LIZ, MINUTE, SAM, SITE, SUE, WALT, record
 from tests.support.sinks import arrivals
+from tests.support.waiting import until
 
 SECOND = f"{EPISODE}.2"
 ACCEPTED = ("attempt_started", "attempt_accepted")
@@ -43,6 +50,19 @@ class NewerContactPoints(Event):
 
     type: ClassVar[str] = "worker.contact_points_set.v1"
     contact_points: str = "of another shape"
+
+
+def unreached(recipient_id: str, notification_id: str, reason: str) -> NotReached:
+    """Return that a step's notification reached nobody, with what whoever asked needs to go on."""
+    return NotReached(
+        notification_id=notification_id,
+        recipient_id=recipient_id,
+        escalation_id=EPISODE,
+        kind="step",
+        ladder_no=1,
+        step=1,
+        reason=reason,
+    )
 
 
 async def test_everyone_of_a_step_is_told_once_on_each_contact_point(world: World) -> None:
@@ -95,6 +115,8 @@ async def test_a_call_is_signed_and_says_what_a_machine_needs_and_how_to_answer(
     assert data["reply"]["url"] == f"{PUBLIC_URL}/notifier/replies"
 
 
+@pytest.mark.requirement("M-02")
+@pytest.mark.requirement("RO-03")
 async def test_a_message_is_handed_over_within_three_seconds_of_the_event_that_asks_for_it(world: World) -> None:
     await world.can_be_reached(SUE, "mail")
     await world.escalates(*await opened(world, SUE))
@@ -197,15 +219,33 @@ async def test_a_connection_that_is_cut_leaves_it_unknown(world: World) -> None:
     assert unknown.event.reason == "http_connection_lost"
 
 
-async def test_a_contact_point_that_was_taken_away_is_not_called_again(world: World) -> None:
+async def test_a_message_whose_contact_point_was_replaced_goes_to_one_that_the_person_has_now(world: World) -> None:
     await world.can_be_reached(SUE, "mail")
     world.mail.behaviour = "refuse_for_now"
     await world.escalates(*await opened(world, SUE))
     await world.outcome("queued", *FAILED)
     await world.can_be_reached(SUE, "webhook")
     await world.installation.clock.forward(RETRY)
-    kinds = await world.ended("not_reached")
-    assert kinds[-3:] == [*FAILED, "not_reached"]
+    (*_, again, _) = await world.outcome("queued", *FAILED, *ACCEPTED)
+    assert isinstance(again.event, AttemptStarted)
+    assert (again.event.message_id, again.event.attempt) == (f"{FIRST}.sue-mail", 2)
+    assert (again.event.contact_point_id, again.event.channel) == ("sue-webhook", "webhook")
+    (called,) = await arrivals(world.webhook, 1)
+    assert called["headers"]["webhook-id"] == f"{FIRST}.sue-mail"
+    assert len(world.mail.arrivals) == 1
+
+
+async def test_without_any_contact_point_left_a_message_fails_for_good(world: World) -> None:
+    await world.can_be_reached(SUE, "mail")
+    world.mail.behaviour = "refuse_for_now"
+    await world.escalates(*await opened(world, SUE))
+    await world.outcome("queued", *FAILED)
+    await world.can_be_reached(SUE)
+    await world.installation.clock.forward(RETRY)
+    (*_, failed, not_reached) = await world.outcome("queued", *FAILED, *FAILED, "not_reached")
+    assert isinstance(failed.event, AttemptFailed)
+    assert (failed.event.reason, failed.event.retry_at) == ("contact_point_removed", None)
+    assert not_reached.event == unreached(SUE, FIRST, "every_message_failed")
     assert len(world.mail.arrivals) == 1
 
 
@@ -268,14 +308,42 @@ async def test_providers_that_do_not_answer_hold_up_nobody_else(world: World) ->
     await world.hang_up()
 
 
+async def test_two_hundred_repeats_at_a_provider_that_hangs_delay_no_first_attempt(world: World) -> None:
+    people = [f"person{number}" for number in range(20)]
+    for person in people:
+        await world.can_be_reached(person, "webhook", times=10)
+    await world.can_be_reached(SAM, "mail")
+    world.webhook.behaviour = "hang"
+    await world.escalates(*await opened(world, *people))
+    await arrivals(world.webhook, 200)
+    await world.installation.clock.forward(ATTEMPT_LASTS)
+    await until(world.nothing_in_flight)
+    await world.installation.clock.forward(RETRY)
+    await arrivals(world.webhook, 400)
+    joined = EscalationJoined(
+        escalation_id=EPISODE,
+        trigger="help",
+        trigger_event_id="trigger2",
+        due_at=None,
+        ladder=None,
+        ladder_no=2,
+        asks=asks(SAM, first=900),
+    )
+    await world.escalates(joined)
+    await world.outcome("queued", *ACCEPTED, notification_id=f"{EPISODE}.900")
+    assert len(await arrivals(world.mail, 1)) == 1
+    assert not await world.nothing_in_flight(), "the repeats hang all the while"
+    await world.hang_up()
+
+
 async def test_whoever_cannot_be_reached_is_in_the_log_and_costs_nobody_else_the_message(world: World) -> None:
     await world.can_be_reached(SAM, "mail")
     await record(world.installation, "checkin", f"worker-{SUE}", NewerContactPoints(), site_id=SITE)
     await world.escalates(*await opened(world, SUE, LIZ, SAM))
     _, unreadable = await world.outcome("queued", "not_reached")
     _, without = await world.outcome("queued", "not_reached", notification_id=SECOND)
-    assert unreadable.event == NotReached(notification_id=FIRST, recipient_id=SUE, reason="contact_points_unreadable")
-    assert without.event == NotReached(notification_id=SECOND, recipient_id=LIZ, reason="no_contact_point")
+    assert unreadable.event == unreached(SUE, FIRST, "contact_points_unreadable")
+    assert without.event == unreached(LIZ, SECOND, "no_contact_point")
     (mail,) = await arrivals(world.mail, 1)
     assert mail["to"] == "sam@home.example"
 

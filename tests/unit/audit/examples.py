@@ -171,9 +171,15 @@ def step_started(number: int, next_at: datetime, *asks: Ask, ladder: Ladder = MI
     )
 
 
-def exhausted(number: int, next_at: datetime, *asks: Ask) -> Event:
+def exhausted(number: int, next_at: datetime, *asks: Ask, part: int = 1) -> Event:
     return escalations.EscalationExhausted(
-        escalation_id=ESCALATION, ladder_no=1, round=number, asks=asks, next_at=next_at, cites=cites("repeats")
+        escalation_id=ESCALATION,
+        ladder_no=1,
+        round=number,
+        asks=asks,
+        part=part,
+        next_at=next_at,
+        cites=cites("repeats"),
     )
 
 
@@ -192,6 +198,8 @@ def resolved(by: str, *asks: Ask) -> Event:
     return escalations.EscalationResolved(
         escalation_id=ESCALATION,
         visit_id=VISIT,
+        worker_id=WALT,
+        site_id="north",
         by=by,
         confirmed_by=by,
         how="met_in_person",
@@ -224,6 +232,7 @@ def attempted(number: int, at: datetime) -> Event:
         notification_id=notification_id,
         message_id=f"{notification_id}.m",
         attempt=1,
+        contact_point_id="m",
         channel="mail",
         unknown_at=at + 15 * SECOND,
     )
@@ -238,7 +247,13 @@ def accepted(number: int) -> Event:
 
 def not_reached(number: int, recipient_id: str) -> Event:
     return notifications.NotReached(
-        notification_id=f"{ESCALATION}.{number}", recipient_id=recipient_id, reason="every_message_failed"
+        notification_id=f"{ESCALATION}.{number}",
+        recipient_id=recipient_id,
+        escalation_id=ESCALATION,
+        kind="step",
+        ladder_no=1,
+        step=1,
+        reason="every_message_failed",
     )
 
 
@@ -292,15 +307,26 @@ EVERY_EVENT: tuple[Event, ...] = (
         due_at=None,
         ladder=HELP,
         ladder_no=2,
+        policy_id="policy1",
+        policy_version=1,
         asks=(ask(2, SUE),),
     ),
     step_started(1, OPENED + 10 * MINUTE, ask(1, SUE, Role.SUPERVISOR)),
     acknowledged(SUE, OPENED + 15 * MINUTE),
-    escalations.AcknowledgementRanOut(escalation_id=ESCALATION, by=SUE, asks=(ask(2, SUE),), next_at=DUE),
+    escalations.AcknowledgementRanOut(
+        escalation_id=ESCALATION, by=SUE, ladders=(1,), asks=(ask(2, SUE),), next_at=DUE, cites=cites("lasts")
+    ),
     exhausted(1, OPENED + 25 * MINUTE, ask(3, SUE)),
     resolved(SUE, ask(4, SUE)),
     escalations.EscalationStoodDown(
-        escalation_id=ESCALATION, visit_id=VISIT, by=SUE, reason="forgot_to_check_in", note=None, asks=()
+        escalation_id=ESCALATION,
+        visit_id=VISIT,
+        worker_id=WALT,
+        site_id="north",
+        by=SUE,
+        reason="forgot_to_check_in",
+        note=None,
+        asks=(),
     ),
     queued(1, SUE),
     not_reached(1, SUE),

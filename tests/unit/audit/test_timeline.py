@@ -274,6 +274,21 @@ def test_an_exhausted_ladder_is_expected_to_tell_everyone_again_until_somebody_t
     assert [step.step for step in visit.summary.escalations[0].steps] == [1, 2, None, None]
 
 
+def test_people_told_in_a_further_part_are_expected_like_the_others_and_no_further_turn_is() -> None:
+    first = OPENED + 20 * MINUTE
+    visit = told(
+        *silent(),
+        happened(first, exhausted(1, first + 5 * MINUTE, ask(3, SUE))),
+        happened(first, exhausted(1, first + 5 * MINUTE, ask(4, HEIDI), part=2)),
+        now=first,
+    )
+    assert outcomes(visit, "step") == ["met", "met", "open"]
+    assert [line.actor for line in expected(visit, "notification")][-2:] == [SUE, HEIDI]
+    assert visit.summary.escalations[0].steps[-1].told == (SUE, HEIDI)
+    assert len(visit.summary.escalations[0].steps) == 3
+    assert "part 2 of the same; told too: " in [line.sentence for line in visit.lines if line.position][-1].lower()
+
+
 def test_an_unreadable_ladder_is_a_default_of_ours() -> None:
     visit = told(*missed()[:4], happened(OPENED, opened(ladder=None)), happened(OPENED, exhausted(1, LATER)))
     (line,) = [line for line in visit.lines if line.what == "escalation.opened.v1"]

@@ -17,6 +17,7 @@ from shared.contracts.visits import (
     VisitEnded,
     VisitPlanned,
     VisitStarted,
+    WatchCites,
 )
 
 SECOND, MINUTE, HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1)
@@ -64,7 +65,7 @@ POLICY_1 = Policy(
     check_ins=CheckIns(
         interval=timed(INTERVAL, "4.1"),
         grace=timed(GRACE, "4.2"),
-        remind_before=timed(REMIND_BEFORE, "4.1"),
+        remind_before=timed(REMIND_BEFORE, "4.3"),
         cites=cites("4"),
     ),
     approval=Approval(roles=(Role.SUPERVISOR, Role.LINE_MANAGER), cites=cites("5")),
@@ -99,10 +100,17 @@ PLANNED = VisitPlanned(
     remind_before=REMIND_BEFORE,
     policy_id="policy1",
     policy_version=3,
-    cites=Cites(clauses=("4", "4.1", "4.2")),
+    cites=Cites(clauses=("4", "4.1", "4.2", "4.3")),
+    watch_cites=WatchCites(check_ins=cites("4"), interval=cites("4.1"), grace=cites("4.2"), remind_before=cites("4.3")),
 )
+RHYTHM = Cites(clauses=("4", "4.1"))
+"""What the time of the next check-in rests on."""
 APPROVED = VisitApproved(
-    visit_id="visit1", assessment_id="assessment1", by=SUPERVISOR_ID, cites=Cites(clauses=("5", "6"))
+    visit_id="visit1",
+    assessment_id="assessment1",
+    assessment_version=2,
+    by=SUPERVISOR_ID,
+    cites=Cites(clauses=("5", "6")),
 )
 STARTED = VisitStarted(visit_id="visit1", dynamic_assessment=YES, due_at=DUE, cites=cites("6.2"))
 MISSED = CheckInMissed(
@@ -114,7 +122,7 @@ MISSED = CheckInMissed(
     detected_at=DUE + GRACE + SECOND,
     policy_id="policy1",
     policy_version=3,
-    cites=PLANNED.cites,
+    cites=Cites(clauses=("4", "4.2")),
 )
 ENDED = VisitEnded(visit_id="visit1", reason="completed")
 
@@ -145,6 +153,7 @@ def approve(**changes: Any) -> ApproveVisit:
         "roles": SUPERVISOR,
         "policy": POLICY_1,
         "assessment": ASSESSMENT_1,
+        "assessment_version": 2,
         "now": T0 - HOUR,
     }
     return ApproveVisit(**(fields | changes))

@@ -28,7 +28,7 @@ from services.checkin.domain import (
 )
 from shared.contracts.base import OPERATOR_SITE
 from shared.contracts.policy import Policy
-from shared.contracts.roles import Role
+from shared.contracts.roles import RESPONDERS, Role
 from shared.contracts.visits import (
     AssessmentRecorded,
     ContactPoint,
@@ -59,8 +59,10 @@ RECORD = RecordAssessment(
     outcome="acceptable",
     factors=("person",),
     assessed_by=("ben",),
+    roles=frozenset({Role.SUPERVISOR}),
     valid_for=YEAR,
     site_known=True,
+    assessors_known=True,
     now=T0,
 )
 RECORDED = AssessmentRecorded(
@@ -106,6 +108,7 @@ def test_adopting_the_same_content_again_changes_nothing() -> None:
     assert given(POLICY, adopted(1, POLICY_1)).when(AdoptPolicy(read_again, T0)) == []
 
 
+@pytest.mark.requirement("RO-09")
 def test_other_content_is_the_next_version() -> None:
     changed = POLICY_1.model_copy(update={"title": "Lone working, revised"})
     assert given(POLICY, adopted(1, POLICY_1)).when(AdoptPolicy(changed, T0)) == [adopted(2, changed)]
@@ -194,6 +197,7 @@ def test_nothing_is_recorded_of_somebody_who_is_not_known(command: WorkerCommand
 # -------------------------------------------------------------------------------------------------------------- grants
 
 
+@pytest.mark.requirement("RO-07")
 def test_a_person_is_given_a_role_once() -> None:
     given_role = GrantGiven(site_id="site1", worker_id="anna", role=Role.DSL)
     assert given(GRANTS).when(GIVE) == [given_role]
@@ -205,6 +209,7 @@ def test_a_role_is_given_at_a_site_that_exists_to_a_person_who_is_known() -> Non
     assert given(GRANTS).rejected(replace(GIVE, worker_known=False)) == "worker_unknown"
 
 
+@pytest.mark.requirement("RO-07")
 def test_a_role_is_withdrawn_once() -> None:
     withdraw = WithdrawGrant("site1", "anna", Role.DSL, T0)
     grants = given(GRANTS).then(GIVE)
@@ -242,6 +247,7 @@ def test_the_last_administrator_may_lose_another_role() -> None:
 # --------------------------------------------------------------------------------------------------------- assessments
 
 
+@pytest.mark.requirement("RA-11")
 def test_an_assessment_counts_for_as_long_as_the_policy_lets_it() -> None:
     assert given(ASSESSMENT).when(RECORD) == [RECORDED]
 
@@ -269,6 +275,7 @@ def test_recording_the_same_assessment_again_changes_nothing() -> None:
     assert given(ASSESSMENT, RECORDED).when(RECORD) == []
 
 
+@pytest.mark.requirement("RA-11")
 def test_a_later_assessment_replaces_the_earlier() -> None:
     worse = replace(RECORD, outcome="cannot_be_managed")
     assessment = given(ASSESSMENT, RECORDED).then(worse)
@@ -282,6 +289,23 @@ def test_an_assessment_stays_with_its_site() -> None:
 
 def test_an_assessment_is_of_a_site_that_exists() -> None:
     assert given(ASSESSMENT).rejected(replace(RECORD, site_known=False)) == "site_unknown"
+
+
+def test_a_worker_records_a_new_assessment_and_replaces_none() -> None:
+    for roles in (frozenset({Role.WORKER}), frozenset({Role.WORKER, Role.AUDITOR}), frozenset[Role]()):
+        assert given(ASSESSMENT).when(replace(RECORD, roles=roles)) == [RECORDED]
+        easier = replace(RECORD, roles=roles, factors=("person", "location"))
+        assert given(ASSESSMENT, RECORDED).rejected(easier) == "not_a_responder"
+        assert given(ASSESSMENT, RECORDED).when(replace(RECORD, roles=roles)) == []
+
+
+@pytest.mark.parametrize("role", sorted(RESPONDERS))
+def test_whoever_responds_replaces_an_assessment(role: Role) -> None:
+    assert given(ASSESSMENT, RECORDED).when(replace(RECORD, roles=frozenset({role}), factors=()))
+
+
+def test_an_assessment_was_made_by_people_who_are_known() -> None:
+    assert given(ASSESSMENT).rejected(replace(RECORD, assessors_known=False)) == "worker_unknown"
 
 
 def test_an_assessment_says_who_made_it() -> None:

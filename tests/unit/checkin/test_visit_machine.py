@@ -106,10 +106,13 @@ class VisitMachine(RuleBasedStateMachine):
 
     def follow(self, event: Event) -> None:
         """Move the model on, and judge the event by it."""
+        stopped = self.missed
         if isinstance(event, CheckInRecorded):
             assert (event.met_due_at, self.missed) == (self.awaited_at, False)
+            assert self.now <= event.met_due_at + GRACE, "in time is what comes within the grace, whoever looks first"
         if isinstance(event, Armed) and event.due_at is not None:
             assert self.now < event.due_at <= self.now + self.interval
+            assert self.awaited_at is None or self.missed or self.now <= self.awaited_at + GRACE, "put off past its end"
             self.awaited_at, self.missed = event.due_at, False
             self.dues.append(event.due_at)
         if isinstance(event, CheckInMissed):
@@ -118,7 +121,12 @@ class VisitMachine(RuleBasedStateMachine):
             self.missed = True
         if isinstance(event, LateCheckInRecorded):
             assert (event.missed_due_at, self.missed) == (self.awaited_at, True)
+        if isinstance(event, WatchResumed):
+            assert stopped, "a watch that never stopped is not put off"
+        if isinstance(event, ReminderDue):
+            assert (event.occasion == "at") == (self.now >= event.due_at)
         if isinstance(event, VisitEnded):
+            assert self.missed or (self.awaited_at and self.now <= self.awaited_at + GRACE), "ended past a miss"
             self.ended = True
 
     @property

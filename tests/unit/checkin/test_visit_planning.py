@@ -7,6 +7,7 @@ from datetime import timedelta, timezone
 import pytest
 
 from services.checkin.domain import VISIT, CancelVisit, CheckIn, EndVisit, VisitCommand
+from shared.contracts.base import Cites
 from shared.contracts.roles import Role
 from shared.contracts.visits import VisitCancelled, VisitPlanned, VisitRefused
 from tests.support.given import given
@@ -16,11 +17,13 @@ from tests.unit.checkin.examples import (
     CONTACT,
     END,
     ENDED,
+    GRACE,
     HOUR,
     INTERVAL,
     MINUTE,
     NOTE,
     PLANNED,
+    POLICY_1,
     SECOND,
     STARTED,
     T0,
@@ -33,28 +36,44 @@ from tests.unit.checkin.examples import (
     plan,
     refuse,
     start,
+    timed,
 )
+
+OURS = Cites(ours=True)
 
 CANCELLED = VisitCancelled(visit_id="visit1", reason="called_off")
 REFUSED = VisitRefused(visit_id="visit1", by="ben", reason="not_alone", cites=cites("5"))
 CANCEL = CancelVisit("called_off", now=T0 - MINUTE)
 
 
+@pytest.mark.requirement("PL-11")
+@pytest.mark.requirement("RO-09")
 def test_a_plan_takes_interval_grace_and_reminder_from_the_policy_and_cites_it() -> None:
     assert given(VISIT).when(plan()) == [PLANNED]
 
 
+def test_a_plan_keeps_apart_where_each_rule_of_the_watch_comes_from() -> None:
+    ours = POLICY_1.check_ins.model_copy(update={"grace": timed(GRACE, "4.2").model_copy(update={"cites": OURS})})
+    [event] = given(VISIT).when(plan(policy=POLICY_1.model_copy(update={"check_ins": ours})))
+    assert isinstance(event, VisitPlanned)
+    assert event.watch_cites == PLANNED.watch_cites.model_copy(update={"grace": OURS})
+
+
+@pytest.mark.requirement("PL-11")
+@pytest.mark.requirement("CO-03")
 def test_a_plan_keeps_its_place_contacts_and_assessment() -> None:
     [event] = given(VISIT).when(plan(place=NOTE, contacts=(CONTACT,), assessment_id="assessment1"))
     assert event == PLANNED.model_copy(update={"place": NOTE, "contacts": (CONTACT,), "assessment_id": "assessment1"})
 
 
+@pytest.mark.requirement("CI-03")
 def test_a_visit_may_agree_a_shorter_interval_than_the_policys() -> None:
     [event] = given(VISIT).when(plan(interval=20 * MINUTE))
     assert isinstance(event, VisitPlanned)
     assert event.interval == 20 * MINUTE
 
 
+@pytest.mark.requirement("CI-02")
 def test_a_visit_cannot_agree_a_longer_interval_than_the_policys() -> None:
     assert given(VISIT).rejected(plan(interval=INTERVAL + SECOND)) == "interval_too_long"
 
@@ -81,11 +100,14 @@ def test_another_visit_cannot_take_the_same_id() -> None:
     assert given(VISIT, PLANNED).rejected(plan(worker_id="carl")) == "visit_exists"
 
 
+@pytest.mark.requirement("PL-01")
+@pytest.mark.requirement("RO-05")
 def test_whoever_the_policy_names_approves() -> None:
     assert given(VISIT, PLANNED).when(approve()) == [APPROVED]
 
 
 @pytest.mark.parametrize("role", [Role.WORKER, Role.DSL, Role.ADMINISTRATOR, Role.AUDITOR])
+@pytest.mark.requirement("PL-01")
 def test_nobody_approves_whom_the_policy_does_not_name(role: Role) -> None:
     assert given(VISIT, PLANNED).rejected(approve(roles=frozenset({role}))) == "not_an_approver"
 
@@ -107,6 +129,7 @@ def test_a_visit_that_will_not_take_place_is_not_approved(last: VisitRefused | V
     assert given(VISIT, PLANNED, last).rejected(approve()) == "not_awaiting_approval"
 
 
+@pytest.mark.requirement("RA-01")
 def test_no_visit_is_approved_without_an_assessment() -> None:
     assert given(VISIT, PLANNED).rejected(approve(assessment=None)) == "no_assessment"
 
@@ -116,11 +139,13 @@ def test_no_visit_is_approved_on_the_assessment_of_another_site() -> None:
     assert given(VISIT, PLANNED).rejected(approve(assessment=other)) == "assessment_of_another_site"
 
 
+@pytest.mark.requirement("RA-03")
 def test_no_visit_is_approved_where_the_risk_cannot_be_managed() -> None:
     bad = but(ASSESSMENT_1, outcome="cannot_be_managed")
     assert given(VISIT, PLANNED).rejected(approve(assessment=bad)) == "risk_cannot_be_managed"
 
 
+@pytest.mark.requirement("RA-11")
 def test_an_assessment_holds_through_the_expected_end_of_the_visit() -> None:
     short = but(ASSESSMENT_1, valid_until_at=END - SECOND)
     assert given(VISIT, PLANNED).rejected(approve(assessment=short)) == "assessment_expired"
@@ -131,11 +156,13 @@ def test_an_assessment_holds_now_even_where_the_visit_should_have_ended() -> Non
     assert given(VISIT, PLANNED).rejected(approve(now=END + SECOND)) == "assessment_expired"
 
 
+@pytest.mark.requirement("RA-05")
 def test_an_assessment_speaks_to_every_factor_of_the_policy() -> None:
     partial = but(ASSESSMENT_1, factors=("person", "journey"))
     assert given(VISIT, PLANNED).rejected(approve(assessment=partial)) == "assessment_incomplete"
 
 
+@pytest.mark.requirement("RA-03")
 def test_an_approver_may_refuse_and_says_why() -> None:
     [event] = given(VISIT, PLANNED).when(refuse(note=NOTE))
     assert event == REFUSED.model_copy(update={"note": NOTE})
@@ -154,6 +181,7 @@ def test_an_approved_visit_is_not_refused_any_more() -> None:
     assert given(VISIT, PLANNED, APPROVED).rejected(refuse()) == "not_awaiting_approval"
 
 
+@pytest.mark.requirement("HV-08")
 def test_a_visit_is_called_off_before_it_starts() -> None:
     assert given(VISIT, PLANNED).when(CANCEL) == [CANCELLED]
     assert given(VISIT, PLANNED, APPROVED).when(CANCEL) == [CANCELLED]
@@ -166,9 +194,13 @@ def test_a_visit_that_will_not_take_place_need_not_be_called_off() -> None:
 
 def test_a_visit_that_started_cannot_be_called_off() -> None:
     assert given(VISIT, *UNDER_WAY).rejected(CANCEL) == "already_started"
-    assert given(VISIT, *UNDER_WAY, ENDED).rejected(CANCEL) == "already_started"
 
 
+def test_a_visit_that_ended_cannot_be_called_off() -> None:
+    assert given(VISIT, *UNDER_WAY, ENDED).rejected(CANCEL) == "visit_ended"
+
+
+@pytest.mark.requirement("CI-03")
 def test_an_approved_visit_starts_and_arms_its_first_check_in() -> None:
     assert given(VISIT, PLANNED, APPROVED).when(start()) == [STARTED]
 
@@ -182,6 +214,7 @@ def test_the_first_check_in_is_due_at_the_expected_end_where_that_comes_first() 
 @pytest.mark.parametrize(
     "history", [(PLANNED,), (PLANNED, REFUSED), (PLANNED, CANCELLED), (PLANNED, APPROVED, CANCELLED)]
 )
+@pytest.mark.requirement("PL-01")
 def test_only_an_approved_visit_starts(history: tuple[VisitPlanned | VisitRefused | VisitCancelled, ...]) -> None:
     assert given(VISIT, *history).rejected(start()) == "not_approved"
 
@@ -199,16 +232,24 @@ def test_a_visit_that_ended_does_not_start_again() -> None:
     assert given(VISIT, *UNDER_WAY, ENDED).rejected(start()) == "visit_ended"
 
 
+@pytest.mark.requirement("RA-09")
+@pytest.mark.requirement("PL-15")
+@pytest.mark.requirement("CI-11")
+@pytest.mark.requirement("CO-02")
 def test_every_question_of_the_policy_is_answered_before_the_start() -> None:
     answers = {"way_out_clear": True}
     assert given(VISIT, PLANNED, APPROVED).rejected(start(answers=answers)) == "dynamic_assessment_incomplete"
 
 
 @pytest.mark.parametrize("question", [*YES, "something_else"])
+@pytest.mark.requirement("RA-09")
+@pytest.mark.requirement("HV-07")
 def test_one_no_and_the_visit_does_not_start(question: str) -> None:
     assert given(VISIT, PLANNED, APPROVED).rejected(start(answers=YES | {question: False})) == "not_safe_to_start"
 
 
+@pytest.mark.requirement("RA-01")
+@pytest.mark.requirement("RA-11")
 def test_the_assessment_is_looked_at_again_at_the_start() -> None:
     visit = given(VISIT, PLANNED, APPROVED)
     assert visit.rejected(start(assessment=None)) == "no_assessment"

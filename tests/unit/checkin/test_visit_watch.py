@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, timedelta, timezone
+from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
@@ -45,12 +45,14 @@ from tests.unit.checkin.examples import (
     NOTE,
     PLANNED,
     REMIND_BEFORE,
+    RHYTHM,
     SECOND,
     STARTED,
     SUPERVISOR_ID,
     T0,
     UNDER_WAY,
     WORKER_ID,
+    cites,
 )
 
 SUBJECT = DUE.isoformat()
@@ -63,7 +65,7 @@ BEFORE_START: list[tuple[Event, ...]] = [
     (PLANNED, VisitRefused(visit_id="visit1", by=SUPERVISOR_ID, reason="not_alone")),
     (PLANNED, VisitCancelled(visit_id="visit1", reason="called_off")),
 ]
-RESUMED = WatchResumed(visit_id="visit1", escalation_id="visit1.1", due_at=T0 + 130 * MINUTE)
+RESUMED = WatchResumed(visit_id="visit1", escalation_id="visit1.1", due_at=T0 + 130 * MINUTE, cites=RHYTHM)
 
 
 def reminder(number: int, occasion: str) -> ReminderDue:
@@ -75,6 +77,7 @@ def reminder(number: int, occasion: str) -> ReminderDue:
             "reminder_id": f"visit1.r{number}",
             "occasion": occasion,
             "due_at": DUE,
+            "cites": {"clauses": ("4", "4.3")},
         }
     )
 
@@ -82,6 +85,8 @@ def reminder(number: int, occasion: str) -> ReminderDue:
 # ------------------------------------------------------------------------------------------------------- the next due
 
 
+@pytest.mark.requirement("CI-02")
+@pytest.mark.requirement("CI-03")
 def test_the_next_check_in_is_due_an_interval_from_now() -> None:
     assert next_due(T0, INTERVAL, END) == DUE
 
@@ -97,30 +102,54 @@ def test_past_the_expected_end_check_ins_go_on_at_the_interval() -> None:
 # ---------------------------------------------------------------------------------------------------------- check-ins
 
 
+@pytest.mark.requirement("CI-02")
 def test_a_check_in_meets_its_time_and_arms_the_next() -> None:
     at = T0 + 30 * MINUTE
-    expected = CheckInRecorded(visit_id="visit1", met_due_at=DUE, due_at=at + INTERVAL)
+    expected = CheckInRecorded(visit_id="visit1", met_due_at=DUE, due_at=at + INTERVAL, cites=RHYTHM)
     assert given(VISIT, *UNDER_WAY).when(CheckIn(at)) == [expected]
 
 
 def test_a_check_in_within_the_grace_is_in_time() -> None:
     at = DUE + GRACE
-    expected = CheckInRecorded(visit_id="visit1", met_due_at=DUE, due_at=at + INTERVAL)
+    expected = CheckInRecorded(visit_id="visit1", met_due_at=DUE, due_at=at + INTERVAL, cites=RHYTHM)
     assert given(VISIT, *UNDER_WAY).when(CheckIn(at)) == [expected]
 
 
-def test_a_check_in_past_the_grace_wins_while_the_miss_is_not_in_the_log() -> None:
-    at = DUE + GRACE + 10 * SECOND
-    expected = CheckInRecorded(visit_id="visit1", met_due_at=DUE, due_at=at + INTERVAL)
+END_NOW = EndVisit("completed", DUE + GRACE + SECOND)
+LATE = LateCheckInRecorded(visit_id="visit1", missed_due_at=DUE, cites=cites("4"))
+EXTENDED_LATE = VisitExtended(visit_id="visit1", met_due_at=None, expected_end_at=END + HOUR, due_at=None, cites=RHYTHM)
+
+
+@pytest.mark.parametrize(
+    ("command", "left"),
+    [
+        (CheckIn(DUE + GRACE + SECOND), LATE),
+        (ExtendVisit(END + HOUR, DUE + GRACE + SECOND), EXTENDED_LATE),
+        (END_NOW, ENDED),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_what_comes_past_the_grace_records_the_miss_that_the_clock_has_not_seen_yet(
+    command: CheckIn | ExtendVisit | EndVisit, left: Event
+) -> None:
     visit = given(VISIT, *UNDER_WAY)
-    assert visit.when(CheckIn(at)) == [expected]
-    assert visit.then(CheckIn(at)).when(MarkCheckInMissed(DUE, at + SECOND)) == []
+    assert visit.when(command) == [MISSED, left]
+    after = visit.then(command)
+    assert after.when(MarkCheckInMissed(DUE, DUE + GRACE + MINUTE)) == []
+    assert after.deadlines == []
+
+
+@pytest.mark.parametrize("at", [DUE + GRACE, DUE])
+def test_whatever_comes_within_the_grace_misses_nothing(at: datetime) -> None:
+    visit = given(VISIT, *UNDER_WAY)
+    for command in (CheckIn(at), ExtendVisit(END + HOUR, at), EndVisit("completed", at)):
+        assert MISSED.type not in {event.type for event in visit.when(command)}
 
 
 def test_a_check_in_after_the_miss_is_late_and_rearms_nothing() -> None:
     visit = given(VISIT, *UNDER_WAY, MISSED)
     late = CheckIn(DUE + GRACE + MINUTE)
-    assert visit.when(late) == [LateCheckInRecorded(visit_id="visit1", missed_due_at=DUE)]
+    assert visit.when(late) == [LateCheckInRecorded(visit_id="visit1", missed_due_at=DUE, cites=cites("4"))]
     assert visit.then(late).state == visit.state
 
 
@@ -141,14 +170,17 @@ def test_nobody_checks_in_to_a_visit_that_has_ended() -> None:
 # --------------------------------------------------------------------------------------------------------- extensions
 
 
+@pytest.mark.requirement("CI-05")
 def test_an_extension_counts_as_a_check_in() -> None:
     at = T0 + 30 * MINUTE
     expected = VisitExtended(
-        visit_id="visit1", met_due_at=DUE, expected_end_at=END + HOUR, due_at=T0 + 30 * MINUTE + INTERVAL
+        visit_id="visit1", met_due_at=DUE, expected_end_at=END + HOUR, due_at=T0 + 30 * MINUTE + INTERVAL, cites=RHYTHM
     )
     assert given(VISIT, *UNDER_WAY).when(ExtendVisit(END + HOUR, at)) == [expected]
 
 
+@pytest.mark.requirement("CI-02")
+@pytest.mark.requirement("CI-05")
 def test_an_extension_by_a_day_defers_no_check_in_beyond_the_interval() -> None:
     visit = given(VISIT, *UNDER_WAY).then(ExtendVisit(END + timedelta(days=1), T0 + MINUTE))
     assert visit.state.due_at == T0 + MINUTE + INTERVAL
@@ -156,8 +188,9 @@ def test_an_extension_by_a_day_defers_no_check_in_beyond_the_interval() -> None:
 
 def test_check_ins_after_an_extension_follow_the_new_end() -> None:
     visit = given(VISIT, *UNDER_WAY).then(ExtendVisit(END + HOUR, T0 + 50 * MINUTE))
-    assert visit.then(CheckIn(END - MINUTE)).state.due_at == END - MINUTE + INTERVAL
-    assert visit.then(CheckIn(END + 10 * MINUTE)).state.due_at == END + HOUR
+    in_time = visit.then(CheckIn(T0 + 110 * MINUTE))
+    assert in_time.state.due_at == T0 + 170 * MINUTE
+    assert in_time.then(CheckIn(T0 + 170 * MINUTE)).state.due_at == END + HOUR
 
 
 def test_an_earlier_end_brings_the_check_in_forward() -> None:
@@ -165,6 +198,7 @@ def test_an_earlier_end_brings_the_check_in_forward() -> None:
     assert visit.state.due_at == T0 + 20 * MINUTE
 
 
+@pytest.mark.requirement("CI-05")
 def test_a_new_end_lies_ahead() -> None:
     assert given(VISIT, *UNDER_WAY).rejected(ExtendVisit(T0 + MINUTE, T0 + MINUTE)) == "end_in_the_past"
 
@@ -173,7 +207,7 @@ def test_an_extension_after_the_miss_changes_the_end_and_rearms_nothing() -> Non
     visit = given(VISIT, *UNDER_WAY, MISSED)
     command = ExtendVisit(END + HOUR, DUE + HOUR)
     assert visit.when(command) == [
-        VisitExtended(visit_id="visit1", met_due_at=None, expected_end_at=END + HOUR, due_at=None)
+        VisitExtended(visit_id="visit1", met_due_at=None, expected_end_at=END + HOUR, due_at=None, cites=RHYTHM)
     ]
     extended = visit.then(command)
     assert (extended.state.expected_end_at, extended.state.missed, extended.deadlines) == (END + HOUR, True, [])
@@ -229,6 +263,16 @@ def test_a_reminder_is_given_once() -> None:
     assert visit.when(RemindWorker("before", DUE, DUE)) == []
 
 
+def test_who_was_not_looked_at_before_the_check_in_is_due_gets_one_reminder_and_no_deadline_stays() -> None:
+    visit = given(VISIT, *UNDER_WAY)
+    for at in (DUE, DUE + SECOND):
+        late = RemindWorker("before", DUE, at)
+        assert visit.when(late) == [reminder(1, "at")]
+        assert [deadline.kind for deadline in visit.then(late).deadlines] == ["check_in_missed"]
+        assert visit.then(late).when(late) == []
+        assert visit.then(late).when(RemindWorker("at", DUE, at + SECOND)) == []
+
+
 def test_a_reminder_is_not_given_early() -> None:
     visit = given(VISIT, *UNDER_WAY)
     assert visit.when(RemindWorker("before", DUE, DUE - REMIND_BEFORE)) == []
@@ -236,7 +280,7 @@ def test_a_reminder_is_not_given_early() -> None:
 
 
 def test_nobody_is_reminded_of_a_check_in_that_was_met_missed_or_ended() -> None:
-    met = CheckInRecorded(visit_id="visit1", met_due_at=DUE, due_at=DUE + INTERVAL)
+    met = CheckInRecorded(visit_id="visit1", met_due_at=DUE, due_at=DUE + INTERVAL, cites=RHYTHM)
     for last in (met, MISSED, ENDED):
         assert given(VISIT, *UNDER_WAY, last).when(RemindWorker("at", DUE, DUE + SECOND)) == []
 
@@ -250,7 +294,7 @@ def test_reminders_of_the_next_check_in_have_ids_of_their_own() -> None:
 
 
 def test_who_was_reminded_of_the_expected_end_is_not_reminded_of_it_again() -> None:
-    visit = given(VISIT, *UNDER_WAY).then(CheckIn(T0 + 100 * MINUTE))
+    visit = given(VISIT, *UNDER_WAY).then(CheckIn(T0 + 50 * MINUTE)).then(CheckIn(T0 + 100 * MINUTE))
     reminded = visit.then(RemindWorker("before", END, END - MINUTE)).then(CheckIn(END - 30 * SECOND))
     assert reminded.state.due_at == END
     assert [deadline.kind for deadline in reminded.deadlines] == ["check_in_missed", "reminder_at"]
@@ -265,6 +309,7 @@ def test_no_reminder_comes_together_with_the_check_in_before_it() -> None:
 # ------------------------------------------------------------------------------------------------ the missed check-in
 
 
+@pytest.mark.requirement("M-01")
 def test_a_check_in_is_missed_when_its_grace_is_over() -> None:
     assert given(VISIT, *UNDER_WAY).when(MarkCheckInMissed(DUE, DUE + GRACE + SECOND)) == [MISSED]
 
@@ -278,7 +323,7 @@ def test_a_check_in_is_missed_once() -> None:
 
 
 def test_a_check_in_that_was_met_is_not_missed() -> None:
-    met = CheckInRecorded(visit_id="visit1", met_due_at=DUE, due_at=DUE + INTERVAL)
+    met = CheckInRecorded(visit_id="visit1", met_due_at=DUE, due_at=DUE + INTERVAL, cites=RHYTHM)
     assert given(VISIT, *UNDER_WAY, met).when(MarkCheckInMissed(DUE, DUE + HOUR)) == []
 
 
@@ -301,6 +346,7 @@ def test_nothing_is_missed_on_a_visit_that_is_not_under_way(history: tuple[Event
         (*UNDER_WAY, HELP),
     ],
 )
+@pytest.mark.requirement("DU-04")
 def test_help_is_taken_in_every_state_of_a_visit(history: tuple[Event, ...]) -> None:
     assert given(VISIT, *history).when(AskForHelp(NOTE, T0)) == [HELP]
 
@@ -329,11 +375,14 @@ def test_the_watch_resumes_after_an_escalation_with_a_new_deadline() -> None:
 def test_a_check_in_after_the_watch_resumed_is_in_time_again() -> None:
     visit = given(VISIT, *UNDER_WAY, MISSED, RESUMED)
     [event] = visit.when(CheckIn(RESUMED.due_at))
-    assert event == CheckInRecorded(visit_id="visit1", met_due_at=RESUMED.due_at, due_at=END)
+    assert event == CheckInRecorded(visit_id="visit1", met_due_at=RESUMED.due_at, due_at=END, cites=RHYTHM)
 
 
-def test_the_watch_resumes_after_a_call_for_help_too() -> None:
-    assert given(VISIT, *UNDER_WAY, HELP).when(ResumeWatch("visit1.1", T0 + 70 * MINUTE)) == [RESUMED]
+@pytest.mark.parametrize("at", [T0 + 70 * MINUTE, DUE, DUE + GRACE + SECOND])
+def test_the_end_of_an_escalation_puts_off_no_check_in_that_is_still_awaited(at: datetime) -> None:
+    visit = given(VISIT, *UNDER_WAY, HELP)
+    assert visit.when(ResumeWatch("visit1.1", at)) == []
+    assert visit.when(MarkCheckInMissed(DUE, DUE + GRACE + SECOND)) == [MISSED]
 
 
 def test_one_escalation_resumes_the_watch_once() -> None:
@@ -356,6 +405,8 @@ def test_the_watch_resumes_at_the_interval_once_the_expected_end_has_passed() ->
 # ------------------------------------------------------------------------------------------------------------ the end
 
 
+@pytest.mark.requirement("CI-07")
+@pytest.mark.requirement("PV-01")
 def test_a_visit_ends_missed_check_in_or_not() -> None:
     for history in (UNDER_WAY, (*UNDER_WAY, MISSED)):
         assert given(VISIT, *history).when(EndVisit("completed", DUE)) == [ENDED]

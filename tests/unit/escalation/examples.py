@@ -5,7 +5,16 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
-from services.escalation.domain import Acknowledge, Command, Directory, Raise, Resolve, StandDown, StartNextStep
+from services.escalation.domain import (
+    Acknowledge,
+    AcknowledgementRunsOut,
+    Command,
+    Directory,
+    Raise,
+    Resolve,
+    StandDown,
+    StartNextStep,
+)
 from shared.contracts.base import Cites
 from shared.contracts.policy import Ladder, Step, Timed, Trigger
 from shared.contracts.roles import Role
@@ -30,11 +39,11 @@ def step(name: str, *notify: Role, wait: timedelta) -> Step:
     return Step(name=name, notify=notify, wait=wait, cites=cites(name), wait_cites=cites(f"{name} wait"))
 
 
-def ladder(trigger: Trigger, *steps: Step) -> Ladder:
+def ladder(trigger: Trigger, *steps: Step, lasts: timedelta = LASTS) -> Ladder:
     return Ladder(
         trigger=trigger,
         steps=steps,
-        acknowledgement_lasts=Timed(span=LASTS, cites=cites("lasts")),
+        acknowledgement_lasts=Timed(span=lasts, cites=cites("lasts" if lasts == LASTS else f"lasts {lasts}")),
         repeat_every=Timed(span=REPEATS, cites=cites("repeats")),
         cites=cites(trigger),
     )
@@ -108,19 +117,35 @@ def next_step(turn: int, now: datetime, *, ladder_no: int = 1, directory: Direct
     return StartNextStep(episode=1, ladder_no=ladder_no, turn=turn, directory=directory, now=now)
 
 
+def runs_out(now: datetime, *, episode: int = 1, directory: Directory = DIRECTORY) -> AcknowledgementRunsOut:
+    return AcknowledgementRunsOut(episode=episode, directory=directory, now=now)
+
+
 class Act(Protocol):
     """What a person does to the escalation that they see: ``acknowledge``, ``resolve``, ``stand_down``."""
 
-    def __call__(self, by: str, now: datetime, *, escalation_id: str = "visit1.1") -> Command: ...
+    def __call__(
+        self, by: str, now: datetime, *, escalation_id: str = "visit1.1", seen: int | None = None
+    ) -> Command: ...
 
 
-def acknowledge(by: str, now: datetime, *, escalation_id: str = "visit1.1") -> Acknowledge:
-    return Acknowledge(escalation_id=escalation_id, by=by, via="page", now=now)
+def acknowledge(by: str, now: datetime, *, escalation_id: str = "visit1.1", seen: int | None = None) -> Acknowledge:
+    return Acknowledge(escalation_id=escalation_id, by=by, via="page", triggers_seen=seen, now=now)
 
 
-def resolve(by: str, now: datetime, *, escalation_id: str = "visit1.1") -> Resolve:
-    return Resolve(escalation_id=escalation_id, by=by, confirmed_by=by, how="met_in_person", note=None, now=now)
+def resolve(by: str, now: datetime, *, escalation_id: str = "visit1.1", seen: int | None = None) -> Resolve:
+    return Resolve(
+        escalation_id=escalation_id,
+        by=by,
+        confirmed_by=by,
+        how="met_in_person",
+        note=None,
+        triggers_seen=seen,
+        now=now,
+    )
 
 
-def stand_down(by: str, now: datetime, *, escalation_id: str = "visit1.1") -> StandDown:
-    return StandDown(escalation_id=escalation_id, by=by, reason="forgot_to_check_in", note=None, now=now)
+def stand_down(by: str, now: datetime, *, escalation_id: str = "visit1.1", seen: int | None = None) -> StandDown:
+    return StandDown(
+        escalation_id=escalation_id, by=by, reason="forgot_to_check_in", note=None, triggers_seen=seen, now=now
+    )

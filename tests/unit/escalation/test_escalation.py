@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,9 @@ from services.escalation.domain import (
     Directory,
     Escalation,
     command_for,
+    triggers_told_with,
 )
+from services.escalation.domain.asking import Asking
 from shared.contracts.base import Cites, Event
 from shared.contracts.escalations import (
     AcknowledgementRanOut,
@@ -32,6 +35,7 @@ from shared.contracts.escalations import (
     StepStarted,
 )
 from shared.contracts.grants import Grants
+from shared.contracts.policy import Ladder
 from shared.contracts.roles import Role
 from shared.contracts.visits import VisitEnded
 from shared.decider import Deadline
@@ -60,6 +64,7 @@ from tests.unit.escalation.examples import (
     raise_help,
     raise_missed,
     resolve,
+    runs_out,
     stand_down,
     step,
 )
@@ -116,10 +121,14 @@ TAKEN = EscalationAcknowledged(
 # Opening and joining
 
 
+@pytest.mark.requirement("M-01")
+@pytest.mark.requirement("M-02")
+@pytest.mark.requirement("M-09")
 def test_a_missed_check_in_opens_an_escalation_and_starts_its_first_step_in_one_decision() -> None:
     assert given(ESCALATION).when(raise_missed()) == [OPENED, FIRST_STEP]
 
 
+@pytest.mark.requirement("DU-04")
 def test_help_without_a_visit_opens_an_escalation_of_the_worker() -> None:
     opened = given(ESCALATION).when(raise_help(visit_id=None))[0]
     assert isinstance(opened, EscalationOpened)
@@ -174,6 +183,8 @@ def test_help_while_a_missed_check_in_is_acknowledged_starts_its_own_ladder() ->
             due_at=None,
             ladder=HELP,
             ladder_no=2,
+            policy_id="policy1",
+            policy_version=3,
             asks=(ask(3, SUE), ask(4, SAM)),
         ),
         StepStarted(
@@ -230,6 +241,7 @@ def test_after_an_end_a_new_trigger_opens_the_next_episode_with_ids_of_its_own()
 # Steps
 
 
+@pytest.mark.requirement("M-09")
 def test_the_next_step_starts_at_its_time_and_counts_the_wait_from_its_own_dispatch() -> None:
     late = T0 + 9 * MINUTE
     assert given(ESCALATION, OPENED, FIRST_STEP).when(next_step(2, late)) == [
@@ -364,9 +376,16 @@ def test_without_a_readable_ladder_an_acknowledgement_still_runs_out() -> None:
 def test_an_acknowledgement_that_runs_out_is_told_and_the_ladder_goes_on_where_it_stopped() -> None:
     end = T0 + MINUTE + LASTS
     taken = given(ESCALATION, OPENED, FIRST_STEP, TAKEN)
-    ran_out = AcknowledgementRunsOut(episode=1, now=end)
+    ran_out = runs_out(now=end)
     assert taken.when(ran_out) == [
-        AcknowledgementRanOut(escalation_id="visit1.1", by=SUE, asks=(ask(3, SUE), ask(4, SAM)), next_at=end)
+        AcknowledgementRanOut(
+            escalation_id="visit1.1",
+            by=SUE,
+            ladders=(1,),
+            asks=(ask(3, SUE), ask(4, SAM)),
+            next_at=end,
+            cites=cites("lasts"),
+        )
     ]
     assert taken.then(ran_out).deadlines == [Deadline("step", "1.1.2", end)]
     assert [type(event) for event in taken.then(ran_out).when(next_step(2, end))] == [StepStarted]
@@ -378,7 +397,7 @@ def test_a_ladder_that_was_never_stopped_keeps_its_time_when_the_acknowledgement
         raise_missed(),
         acknowledge(SUE, T0 + MINUTE),
         raise_help(now=end - MINUTE),
-        AcknowledgementRunsOut(episode=1, now=end),
+        runs_out(now=end),
     )
     assert history.deadlines == [Deadline("step", "1.1.2", end), Deadline("step", "1.2.2", end + MINUTE)]
 
@@ -386,8 +405,8 @@ def test_a_ladder_that_was_never_stopped_keeps_its_time_when_the_acknowledgement
 @pytest.mark.parametrize(
     "command",
     [
-        pytest.param(AcknowledgementRunsOut(episode=1, now=T0 + MINUTE + LASTS - SECOND), id="too early"),
-        pytest.param(AcknowledgementRunsOut(episode=2, now=T0 + MINUTE + LASTS), id="another episode"),
+        pytest.param(runs_out(now=T0 + MINUTE + LASTS - SECOND), id="too early"),
+        pytest.param(runs_out(episode=2, now=T0 + MINUTE + LASTS), id="another episode"),
     ],
 )
 def test_an_acknowledgement_that_is_not_due_does_not_run_out(command: Command) -> None:
@@ -395,14 +414,152 @@ def test_an_acknowledgement_that_is_not_due_does_not_run_out(command: Command) -
 
 
 def test_an_acknowledgement_runs_out_once() -> None:
-    ran_out = AcknowledgementRunsOut(episode=1, now=T0 + MINUTE + LASTS)
+    ran_out = runs_out(now=T0 + MINUTE + LASTS)
     assert after(raise_missed(), acknowledge(SUE, T0 + MINUTE), ran_out).when(ran_out) == []
 
 
 def test_after_it_ran_out_somebody_else_can_take_it() -> None:
     end = T0 + MINUTE + LASTS
-    history = after(raise_missed(), acknowledge(SUE, T0 + MINUTE), AcknowledgementRunsOut(episode=1, now=end))
+    history = after(raise_missed(), acknowledge(SUE, T0 + MINUTE), runs_out(now=end))
     assert [type(event) for event in history.when(acknowledge(SAM, end + SECOND))] == [EscalationAcknowledged]
+
+
+# What somebody has not seen
+
+SOONER = ladder("help", *HELP.steps, lasts=3 * MINUTE)
+LATER = ladder("help", *HELP.steps, lasts=40 * MINUTE)
+
+
+@pytest.mark.parametrize("end", [resolve, stand_down])
+@pytest.mark.parametrize("trigger", [raise_help(now=T0 + MINUTE), raise_missed("missed2", now=T0 + MINUTE)])
+def test_a_page_from_before_a_trigger_joined_ends_nothing(end: Act, trigger: Command) -> None:
+    history = after(raise_missed(), trigger)
+    assert history.rejected(end(SUE, T0 + 2 * MINUTE, seen=1)) == "changed_since"
+    assert history.when(end(SUE, T0 + 2 * MINUTE, seen=2)) != []
+    assert history.when(end(SUE, T0 + 2 * MINUTE)) != []
+
+
+@pytest.mark.parametrize("end", [resolve, stand_down])
+def test_steps_and_acknowledgements_after_the_page_was_opened_do_not_keep_anybody_from_ending_it(end: Act) -> None:
+    history = after(raise_missed(), next_step(2, T0 + 5 * MINUTE), acknowledge(SAM, T0 + 6 * MINUTE))
+    assert history.when(end(SUE, T0 + 7 * MINUTE, seen=1)) != []
+
+
+def test_a_page_from_before_help_was_asked_for_takes_only_the_ladder_that_it_showed() -> None:
+    history = after(raise_missed(), raise_help(now=T0 + MINUTE))
+    (taken,) = history.when(acknowledge(SUE, T0 + 2 * MINUTE, seen=1))
+    assert isinstance(taken, EscalationAcknowledged)
+    assert (taken.ladders, taken.running) == ((1,), (2,))
+    held = history.then(acknowledge(SUE, T0 + 2 * MINUTE, seen=1))
+    assert {deadline.subject for deadline in held.deadlines} == {"1.2.2", "1"}
+    assert held.when(acknowledge(SUE, T0 + 3 * MINUTE, seen=1)) == []
+    assert held.rejected(acknowledge(SAM, T0 + 3 * MINUTE, seen=1)) == "already_acknowledged"
+    (rest,) = held.when(acknowledge(SAM, T0 + 3 * MINUTE, seen=2))
+    assert isinstance(rest, EscalationAcknowledged)
+    assert (rest.by, rest.ladders, rest.running) == (SAM, (2,), ())
+
+
+def test_whoever_knew_of_no_trigger_takes_nothing() -> None:
+    assert after(raise_missed()).when(acknowledge(SUE, T0 + MINUTE, seen=0)) == []
+
+
+def test_an_ask_tells_of_the_triggers_that_had_come_by_then() -> None:
+    history: list[Event] = []
+    for command in (raise_missed(), raise_help(now=T0 + MINUTE), resolve(SUE, T0 + 2 * MINUTE), raise_help("help2")):
+        history += given(ESCALATION, *history).when(command)
+    told = {item.notification_id: item for event in history for item in getattr(event, "asks", ())}
+    known = {notification_id: triggers_told_with(notification_id, history) for notification_id in told}
+    assert [known[f"visit1.1.{n}"] for n in range(1, 8)] == [1, 1, 2, 2, 2, 2, 2]
+    assert known["visit1.2.1"] == 1
+    assert triggers_told_with("visit1.1.99", history) == 0
+
+
+def test_an_ask_of_a_trigger_that_tells_many_tells_of_that_trigger_in_every_part() -> None:
+    history: list[Event] = list(given(ESCALATION).when(raise_missed(ladder=None, directory=CROWD)))
+    history += given(ESCALATION, *history).when(raise_missed("missed2", directory=CROWD))
+    assert [triggers_told_with(f"visit1.1.{n}", history) for n in (1, 450, 451, 900)] == [1, 1, 2, 2]
+
+
+# How long an acknowledgement lasts
+
+
+@pytest.mark.parametrize(
+    ("joins", "span"), [pytest.param(SOONER, 3 * MINUTE, id="shorter"), pytest.param(LATER, LASTS, id="longer")]
+)
+def test_it_lasts_no_longer_than_any_ladder_that_it_stops_says(joins: Ladder, span: timedelta) -> None:
+    says = joins if joins.acknowledgement_lasts.span == span else MISSED
+    both = after(raise_missed(), raise_help(now=T0 + MINUTE, ladder=joins))
+    one_by_one = after(raise_missed(), acknowledge(SUE, T0), raise_help(now=T0 + MINUTE, ladder=joins))
+    for history in (both, one_by_one):
+        (taken,) = history.when(acknowledge(SUE, T0 + 2 * MINUTE))
+        assert isinstance(taken, EscalationAcknowledged)
+        assert (taken.runs_out_at, taken.cites) == (T0 + 2 * MINUTE + span, says.acknowledgement_lasts.cites)
+
+
+def test_what_is_not_taken_says_nothing_of_how_long_it_lasts() -> None:
+    history = after(raise_missed(), raise_help(now=T0 + MINUTE, ladder=SOONER))
+    (taken,) = history.when(acknowledge(SUE, T0 + 2 * MINUTE, seen=1))
+    assert isinstance(taken, EscalationAcknowledged)
+    assert taken.runs_out_at == T0 + 2 * MINUTE + LASTS
+
+
+# Many people, and people who have gone
+
+CROWD = Directory(
+    holders={Role.SUPERVISOR: tuple(f"person{n}" for n in range(450))},
+    everyone=tuple(f"person{n}" for n in range(450)),
+)
+
+
+def sizes(events: list[Event]) -> list[tuple[str, int, int]]:
+    return [(type(event).__name__, event.part, len(event.asks)) for event in events if isinstance(event, Asking)]
+
+
+def each_asked_once(events: list[Event]) -> bool:
+    asks = [item for event in events for item in getattr(event, "asks", ())]
+    return len({item.notification_id for item in asks}) == len({item.worker_id for item in asks}) == len(asks) == 450
+
+
+def test_everyone_of_a_crowd_is_asked_in_one_decision_in_parts_that_can_be_queued() -> None:
+    first = given(ESCALATION).when(raise_missed(ladder=None, directory=CROWD))
+    assert sizes(first) == [("EscalationExhausted", part, size) for part, size in ((1, 200), (2, 200), (3, 50))]
+    history = given(ESCALATION, *first)
+    assert history.deadlines == [Deadline("step", "1.1.2", T0 + UNREADABLE_REPEATS)]
+    second = history.when(next_step(2, T0 + UNREADABLE_REPEATS, directory=CROWD))
+    assert [event.round for event in second if isinstance(event, EscalationExhausted)] == [2, 2, 2]
+    assert each_asked_once(first)
+    assert each_asked_once(second)
+
+
+def test_whatever_else_tells_a_crowd_comes_in_parts_too_and_counts_once() -> None:
+    step = given(ESCALATION).when(raise_missed(directory=CROWD))
+    history = given(ESCALATION, *step)
+    assert history.deadlines == [Deadline("step", "1.1.2", T0 + 5 * MINUTE)]
+    joined = history.when(raise_help(now=T0 + MINUTE, ladder=None, directory=CROWD))
+    both = given(ESCALATION, *step, *joined)
+    assert [deadline.subject for deadline in both.deadlines] == ["1.1.2", "1.2.2"]
+    assert (both.state.triggers, len(both.state.ladders)) == (2, 2)
+    held = both.then(acknowledge("person1", T0 + MINUTE))
+    ran_out = held.when(runs_out(T0 + LASTS + MINUTE, directory=CROWD))
+    for events in (step, joined[:3], joined[3:], ran_out, both.when(resolve("person1", T0 + 2 * MINUTE))):
+        assert [(part, size) for _, part, size in sizes(events)] == [(1, 200), (2, 200), (3, 50)]
+        assert each_asked_once(events)
+    assert given(ESCALATION, *step, *joined, *both.when(stand_down("person1", T0))).deadlines == []
+
+
+def test_whoever_has_lost_every_role_is_not_told_again_but_gets_the_all_clear() -> None:
+    without_sam = Directory(holders={Role.SUPERVISOR: (SUE,)}, everyone=(SUE, LIZ))
+    history = after(raise_missed(), acknowledge(SUE, T0))
+    assert asked(history.when(raise_missed("missed2", now=T0 + MINUTE, directory=without_sam))) == [SUE]
+    assert asked(history.when(runs_out(T0 + LASTS, directory=without_sam))) == [SUE]
+    assert asked(history.when(resolve(SUE, T0 + MINUTE))) == [SUE, SAM]
+
+
+def test_where_nobody_told_may_act_any_more_everyone_who_may_is_told() -> None:
+    others = Directory(holders={Role.LINE_MANAGER: (LIZ,)}, everyone=(WALT, LIZ))
+    history = after(raise_missed(), acknowledge(SUE, T0))
+    assert asked(history.when(raise_missed("missed2", now=T0 + MINUTE, directory=others))) == [LIZ]
+    assert asked(history.when(runs_out(T0 + LASTS, directory=others))) == [LIZ]
 
 
 # Ending
@@ -414,6 +571,8 @@ def test_resolving_says_who_confirmed_it_and_how_and_gives_everyone_told_the_all
         EscalationResolved(
             escalation_id="visit1.1",
             visit_id=VISIT,
+            worker_id=WALT,
+            site_id="north",
             by=LIZ,
             confirmed_by=LIZ,
             how="met_in_person",
@@ -429,6 +588,8 @@ def test_standing_down_says_why_and_gives_everyone_told_the_all_clear() -> None:
         EscalationStoodDown(
             escalation_id="visit1.1",
             visit_id=VISIT,
+            worker_id=WALT,
+            site_id="north",
             by=SUE,
             reason="forgot_to_check_in",
             note=None,
@@ -481,7 +642,9 @@ def test_everyone_are_the_responders_of_the_grants_each_once() -> None:
 def test_each_deadline_stands_for_the_command_that_it_is_due_for() -> None:
     now = T0 + 5 * MINUTE
     assert command_for(Deadline("step", "1.2.3", T0), DIRECTORY, now) == next_step(3, now, ladder_no=2)
-    assert command_for(Deadline("acknowledgement", "1", T0), DIRECTORY, now) == AcknowledgementRunsOut(1, now)
+    assert command_for(Deadline("acknowledgement", "1", T0), DIRECTORY, now) == AcknowledgementRunsOut(
+        1, DIRECTORY, now
+    )
 
 
 @pytest.mark.parametrize(("kind", "subject"), [("check_in_missed", "1"), ("step", "1.2"), ("step", "one.two.three")])

@@ -13,7 +13,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from services.escalation.domain import ESCALATION, Command, Directory, Raise, command_for
+from services.escalation.domain import ESCALATION, UNREADABLE_LASTS, Command, Directory, Raise, command_for
 from shared.contracts.base import Event
 from shared.contracts.escalations import (
     AcknowledgementRanOut,
@@ -53,7 +53,7 @@ from tests.unit.escalation.examples import (
 
 PEOPLE = (WALT, SUE, SAM, LIZ, HEIDI)
 ROLES = (Role.WORKER, Role.SUPERVISOR, Role.LINE_MANAGER, Role.HEAD_OF_PROVISION, Role.AUDITOR)
-UNHELD = ladder("help", step("a role that nobody holds", Role.DSL, wait=MINUTE), *MISSED.steps)
+UNHELD = ladder("help", step("a role that nobody holds", Role.DSL, wait=MINUTE), *MISSED.steps, lasts=3 * MINUTE)
 GRANTS = st.frozensets(st.tuples(st.sampled_from(PEOPLE), st.sampled_from(ROLES)))
 SPANS = st.sampled_from((SECOND, MINUTE, 3 * MINUTE, 6 * MINUTE, 25 * MINUTE))
 
@@ -66,6 +66,8 @@ class Episode:
     previous_id: str = "none"
     open: bool = True
     ladders: dict[int, Ladder | None] = field(default_factory=dict)
+    triggers: int = 0
+    begun_by: dict[int, int] = field(default_factory=dict)
     gravity: int = -1
     turns: dict[int, int] = field(default_factory=dict)
     stopped: set[int] = field(default_factory=set)
@@ -76,10 +78,13 @@ class Episode:
         """Check one event against what came before it, and note what it says."""
         match event:
             case EscalationOpened() | EscalationJoined():
-                assert asked == self.informed
+                if isinstance(event, EscalationJoined):
+                    assert asked == self.told_again(directory)
+                self.triggers += 1
                 self.gravity = max(self.gravity, GRAVITY[event.trigger])
                 if event.ladder_no is not None:
                     self.ladders[event.ladder_no] = event.ladder
+                    self.begun_by[event.ladder_no] = self.triggers
             case StepStarted():
                 the_step = self.steps(event.ladder_no)[event.step - 1]
                 self.turn_starts(event.ladder_no, event.step)
@@ -92,21 +97,31 @@ class Episode:
                 assert event.next_at > now
             case EscalationAcknowledged():
                 assert event.ladders, "somebody takes what is free, from whoever holds the rest"
-                assert set(event.ladders) == set(self.ladders) - self.stopped
-                self.owner, self.stopped = event.by, set(self.ladders)
+                assert set(event.ladders) | set(event.running) == set(self.ladders) - self.stopped
+                assert not set(event.ladders) & set(event.running)
+                self.owner = event.by
+                self.stopped |= set(event.ladders)
                 self.informed.add(event.by)
-                assert event.runs_out_at > now
+                assert event.runs_out_at == now + min(self.lasts(number) for number in self.stopped)
             case AcknowledgementRanOut():
-                assert (event.by, asked) == (self.owner, self.informed)
+                assert (event.by, asked) == (self.owner, self.told_again(directory))
+                assert set(event.ladders) == self.stopped
                 self.owner, self.stopped = None, set()
             case EscalationResolved() | EscalationStoodDown():
                 assert asked == self.informed, "everyone told gets one all-clear"
                 self.open = False
 
-    @property
-    def free(self) -> bool:
-        """Whether a ladder runs that nobody has acknowledged."""
-        return set(self.ladders) != self.stopped
+    def told_again(self, directory: Directory) -> set[str]:
+        """Whoever knows of it and may still act; where nobody does, whoever may."""
+        return ((self.informed & set(directory.everyone)) or set(directory.everyone)) - {WALT}
+
+    def lasts(self, ladder_no: int) -> timedelta:
+        ladder = self.ladders[ladder_no]
+        return UNREADABLE_LASTS if ladder is None else ladder.acknowledgement_lasts.span
+
+    def free_to(self, seen: int) -> set[int]:
+        """Ladders that nobody holds, of the triggers that somebody has seen."""
+        return {number for number in set(self.ladders) - self.stopped if self.begun_by[number] <= seen}
 
     def steps(self, ladder_no: int) -> tuple[Step, ...]:
         ladder = self.ladders[ladder_no]
@@ -179,19 +194,29 @@ class EscalationHistories(RuleBasedStateMachine):
         taken = self.apply(acknowledge(by, self.now, escalation_id=self.episode.escalation_id))
         assert [type(event) for event in taken] == [EscalationAcknowledged]
 
-    @rule(by=st.sampled_from(PEOPLE), act=st.sampled_from((acknowledge, resolve, stand_down)), old_link=st.booleans())
-    def somebody_acts(self, by: str, act: Act, *, old_link: bool) -> None:
+    @rule(
+        by=st.sampled_from(PEOPLE),
+        act=st.sampled_from((acknowledge, resolve, stand_down)),
+        old_link=st.booleans(),
+        missed=st.sampled_from((0, 0, 1, 2)),
+    )
+    def somebody_acts(self, by: str, act: Act, *, old_link: bool, missed: int) -> None:
+        seen = max(self.episode.triggers - missed, 0)
+        free = self.episode.free_to(seen)
         expected: str | None = None
         if old_link or not self.episode.open:
             expected = "not_open"
         elif by == WALT:
             expected = "own_escalation"
-        elif act is acknowledge and self.episode.owner not in {None, by} and not self.episode.free:
+        elif act is acknowledge and self.episode.owner not in {None, by} and not free:
             expected = "already_acknowledged"
+        elif act is not acknowledge and seen < self.episode.triggers:
+            expected = "changed_since"
         before = self.episode.previous_id if old_link else self.episode.escalation_id
         refused: str | None = None
         try:
-            self.apply(act(by, self.now, escalation_id=before))
+            for event in self.apply(act(by, self.now, escalation_id=before, seen=seen)):
+                assert not isinstance(event, EscalationAcknowledged) or set(event.ladders) == free
         except Rejected as refusal:
             refused = refusal.code
         assert refused == expected

@@ -82,14 +82,21 @@ def reminder(**changes: object) -> NotificationQueued:
     )
 
 
-def start(message_id: str = MAIL, unwanted: str | None = None, now: datetime = T0) -> StartAttempt:
-    return StartAttempt(message_id, unwanted, now)
+def start(
+    message_id: str = MAIL, unwanted: str | None = None, now: datetime = T0, to: ContactPoint | None = None
+) -> StartAttempt:
+    return StartAttempt(message_id, unwanted, now, to)
 
 
 def started(message_id: str = MAIL, attempt: int = 1, at: datetime = T0) -> AttemptStarted:
     channel: Any = "mail" if message_id == MAIL else "webhook"
     return AttemptStarted(
-        notification_id=ID, message_id=message_id, attempt=attempt, channel=channel, unknown_at=at + ATTEMPT_LASTS
+        notification_id=ID,
+        message_id=message_id,
+        attempt=attempt,
+        contact_point_id="c1" if message_id == MAIL else "c2",
+        channel=channel,
+        unknown_at=at + ATTEMPT_LASTS,
     )
 
 
@@ -126,15 +133,23 @@ def time_out(message_id: str = MAIL, now: datetime = T0 + ATTEMPT_LASTS) -> Atte
 
 
 def not_reached(reason: str) -> NotReached:
-    return NotReached(notification_id=ID, recipient_id="anna", reason=reason)
+    return NotReached(
+        notification_id=ID,
+        recipient_id="anna",
+        escalation_id="v1.1",
+        kind="step",
+        ladder_no=1,
+        step=1,
+        reason=reason,
+    )
 
 
 def withdrawn(reason: str = "acknowledged") -> NotificationWithdrawn:
     return NotificationWithdrawn(notification_id=ID, reason=reason)
 
 
-def reply(message_id: str = MAIL) -> ReceiveReply:
-    return ReceiveReply(message_id, "acknowledge", T0 + SECOND)
+def reply(message_id: str = MAIL, unanswerable: str | None = None) -> ReceiveReply:
+    return ReceiveReply(message_id, "acknowledge", T0 + SECOND, unanswerable)
 
 
 def replied(message_id: str = MAIL, escalation_id: str | None = "v1.1") -> ReplyReceived:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from services.notifier.domain import Asker, asker_of, unwanted
+from services.notifier.domain import Asker, asker_of, unanswerable, unwanted
 from shared.contracts.base import Cites, Event
 from shared.contracts.escalations import (
     AcknowledgementRanOut,
@@ -155,6 +155,20 @@ def test_a_reminder_is_wanted_while_its_own_check_in_is_awaited(history: list[Ev
 def test_a_reminder_of_the_next_check_in_is_wanted_after_the_watch_resumed() -> None:
     resumed = asker_of([STARTED, MISSED, WatchResumed(visit_id="v1", escalation_id="v1.1", due_at=NEXT)])
     assert unwanted(reminder(due_at=NEXT), resumed) is None
+
+
+@pytest.mark.parametrize("kind", ["step", "joined", "ran_out", "exhausted"])
+def test_a_notification_can_be_answered_until_its_episode_has_ended(kind: str) -> None:
+    asked = queued(kind=kind)
+    assert unanswerable(asked, asker_of([])) is None
+    assert unanswerable(asked, asker_of([opened(), acknowledged()])) is None
+    assert unanswerable(asked, asker_of([opened(), RESOLVED])) == "escalation_ended"
+    assert unanswerable(asked, asker_of([opened(), RESOLVED, opened(2)])) == "escalation_ended"
+
+
+def test_a_reminder_and_an_all_clear_ask_for_no_answer() -> None:
+    assert unanswerable(reminder(), asker_of([STARTED])) == "asks_for_no_answer"
+    assert unanswerable(queued(kind="all_clear"), asker_of([opened()])) == "asks_for_no_answer"
 
 
 def test_an_asker_of_nothing_is_the_beginning() -> None:

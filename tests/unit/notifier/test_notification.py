@@ -62,6 +62,12 @@ def test_a_person_without_a_contact_point_is_not_reached_and_that_is_said() -> N
     assert given(NOTIFICATION, *events).deadlines == []
 
 
+def test_whoever_was_not_reached_is_named_with_the_step_that_asked() -> None:
+    about = {"escalation_id": None, "kind": "reminder", "ladder_no": None, "step": None}
+    _, unreached = given(NOTIFICATION).when(queue(contact_points=(), **about))
+    assert unreached == not_reached("no_contact_point").model_copy(update=about)
+
+
 def test_a_person_whose_contact_points_cannot_be_read_is_not_reached_for_that_reason() -> None:
     _, unreached = given(NOTIFICATION).when(queue(contact_points=(), unreached="contact_points_unreadable"))
     assert unreached == not_reached("contact_points_unreadable")
@@ -111,6 +117,17 @@ def test_there_is_no_attempt_at_what_is_not_to_be_sent(history: tuple[Notificati
     state = given(NOTIFICATION, *history)
     assert state.when(start()) == []
     assert state.when(start(unwanted="acknowledged")) == []
+
+
+def test_an_attempt_says_to_which_contact_point_it_goes_and_keeps_the_message_id() -> None:
+    moved = POINTS[1].model_copy(update={"contact_point_id": "c3"})
+    state = given(NOTIFICATION, queued(MESSAGES[0]))
+    (attempt,) = state.when(start(to=moved))
+    assert attempt == started().model_copy(update={"contact_point_id": "c3", "channel": "webhook"})
+    after = state.then(start(to=moved)).then(fail()).then(start(to=POINTS[0], now=T0 + 2 * SECOND))
+    sending = after.state.sending(MAIL)
+    assert sending is not None
+    assert sending.went_to == {"c3", "c1"}
 
 
 def test_there_is_no_attempt_at_a_message_of_another_notification() -> None:
@@ -214,16 +231,21 @@ def test_a_person_whom_another_message_reached_is_reached(reached: NotificationE
     assert given(NOTIFICATION, *history).when(fail(permanent=True)) == [failed()]
 
 
-def test_a_reply_counts_once_and_ends_the_repeats_of_its_message() -> None:
+def test_a_reply_ends_the_repeats_of_its_message_and_a_further_one_counts_too() -> None:
     state = given(NOTIFICATION, queued(MESSAGES[0]), started(), unknown(retry_at=T0 + 2 * SECOND))
     assert state.when(reply()) == [replied()]
-    assert state.then(reply()).when(reply()) == []
+    assert state.then(reply()).when(reply()) == [replied()]
     assert state.then(reply()).deadlines == []
 
 
 def test_an_attempt_in_flight_whose_message_was_answered_is_not_repeated() -> None:
     state = given(NOTIFICATION, queued(MESSAGES[0]), started(), replied())
     assert state.when(fail()) == [failed(retry_at=None)]
+
+
+def test_a_reply_that_can_change_nothing_is_not_recorded() -> None:
+    state = given(NOTIFICATION, queued(MESSAGES[0]), started(), accepted())
+    assert state.when(reply(unanswerable="escalation_ended")) == []
 
 
 def test_a_reply_counts_even_after_the_notification_was_withdrawn() -> None:

@@ -75,3 +75,26 @@ def test_at_stepping_stones_every_step_that_has_emergency_services_called_after_
     assert [
         step.name for step in calling if Role.SUPERVISOR not in step.notify or "S3 6.2" not in step.cites.clauses
     ] == []
+
+
+@pytest.mark.requirement("DU-04")
+@pytest.mark.requirement("EM-04")
+@pytest.mark.requirement("RO-03")
+def test_at_stepping_stones_a_call_for_help_reaches_head_and_supervisor_at_once_and_then_everyone_on_call() -> None:
+    ladder = load_policy(ROOT / "policies" / "stepping-stones.toml").ladder_for("help")
+    first, *_, last = [set(step.notify) for step in ladder.steps]
+    assert first == {Role.HEAD_OF_PROVISION, Role.SUPERVISOR}
+    assert last == {Role.HEAD_OF_PROVISION, Role.DSL}
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        pytest.param("phone_at_hand", marks=[pytest.mark.requirement("CI-11"), pytest.mark.requirement("CO-02")]),
+        pytest.param("briefed", marks=pytest.mark.requirement("PL-15")),
+        pytest.param("check_in_times_known", marks=pytest.mark.requirement("PL-11")),
+        pytest.param("feels_safe", marks=pytest.mark.requirement("HV-07")),
+    ],
+)
+def test_at_stepping_stones_no_visit_starts_before_this_is_answered_with_yes(question: str) -> None:
+    assert question in load_policy(ROOT / "policies" / "stepping-stones.toml").gate.dynamic_questions

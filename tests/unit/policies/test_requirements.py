@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +12,8 @@ from pydantic import BaseModel
 from deploy.policy_files import load_policy
 from shared.contracts import escalations, visits
 from shared.contracts.base import Cites
+from tests.support import requirements
+from tests.support.requirements import marked_in, marked_in_tests
 
 ROOT = Path(__file__).resolve().parents[3]
 FILES = sorted((ROOT / "policies").glob("*.toml"))
@@ -39,18 +40,6 @@ def cited(value: object, at: str = "") -> Iterator[tuple[str, Cites]]:
     elif isinstance(value, BaseModel):
         for key, inner in value:
             yield from cited(inner, f"{at}.{key}".removesuffix("_cites").removesuffix(".cites").lstrip("."))
-
-
-def marked_in_tests() -> Iterator[tuple[str, str]]:
-    """Find each ``pytest.mark.requirement("…")`` in the tests."""
-    for file in sorted((ROOT / "tests").rglob("*.py")):
-        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "requirement":
-                yield from (
-                    (file.name, one.value)
-                    for one in node.args
-                    if isinstance(one, ast.Constant) and isinstance(one.value, str)
-                )
 
 
 def test_no_row_is_malformed_or_doubled() -> None:
@@ -117,3 +106,42 @@ def test_every_event_that_a_row_names_exists() -> None:
 
 def test_every_requirement_that_a_test_is_marked_with_has_a_row() -> None:
     assert [f"{name}: {one}" for name, one in marked_in_tests() if one not in ROWS] == []
+
+
+def test_every_row_is_carried_by_a_test() -> None:
+    assert ROWS.keys() - {one for _, one in marked_in_tests()} == set()
+
+
+def test_a_mark_counts_at_a_test_and_at_a_parameter_of_one_and_nowhere_else() -> None:
+    source = """
+import pytest
+
+@pytest.mark.requirement("M-01")
+@pytest.mark.parametrize("one", [pytest.param(1, marks=pytest.mark.requirement("M-02"))])
+async def test_one(one): ...
+
+@pytest.mark.requirement("M-09")
+def helper(): ...
+
+SAID = 'pytest.mark.requirement("M-10")'
+"""
+    assert list(marked_in(source)) == ["M-01", "M-02"]
+
+
+def test_the_table_is_printed_with_how_many_tests_carry_each_row(capsys: pytest.CaptureFixture[str]) -> None:
+    assert requirements.main() == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines] == list(ROWS)
+    assert all(int(line.split()[1]) > 0 for line in lines)
+
+
+def test_a_row_without_a_test_and_an_id_without_a_row_are_named(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(requirements, "rows", lambda: {"M-01": "asked"})
+    monkeypatch.setattr(requirements, "marked_in_tests", lambda: [("test_x.py", "M-99")])
+    assert requirements.main() == 1
+    assert capsys.readouterr().err.splitlines() == [
+        "M-01: no test carries it",
+        "M-99: test_x.py cites it, and docs/requirements.md has no such row",
+    ]

@@ -1,0 +1,110 @@
+"""Calls for help: taken on the visit, on the person, or else on whoever calls. Nothing that is wrong keeps one out."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from hashlib import sha256
+from typing import TYPE_CHECKING
+
+from pydantic import TypeAdapter, ValidationError
+
+from services.checkin.application.on_visit import OnVisit
+from services.checkin.application.people import People
+from services.checkin.domain import AskForHelp, AskForHelpWithoutVisit
+from shared.contracts.base import Id
+from shared.contracts.envelope import Undecodable
+from shared.decider import Rejected
+from shared.runtime.identity import Forbidden
+from shared.runtime.log import OtherContent
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+    from datetime import datetime
+
+    from shared.runtime.commands import Handled
+    from shared.runtime.web import Caller
+
+_ID: TypeAdapter[str] = TypeAdapter(Id)
+
+
+def _is_id(text: str) -> bool:
+    """Say whether anything could have this id."""
+    try:
+        _ID.validate_python(text)
+    except ValidationError:
+        return False
+    return True
+
+
+class Help(OnVisit, People):
+    """Takes calls for help."""
+
+    async def ask_for_help(
+        self, caller: Caller, visit_id: str, note: str | None, occurred_at: datetime | None
+    ) -> Handled:
+        """Take a call on a visit, whatever became of it; where that cannot be, it is the caller's own."""
+
+        async def on_visit(caller: Caller) -> Handled:
+            plan, _ = await self.visit(visit_id)
+            own = plan.worker_id == caller.identity.worker_id
+            await self.authorise_at(caller.identity, "ask_for_help", plan.site_id, own=own)  # sealing may make a key
+            sealed = await self.seal_or_drop(plan.worker_id, note)
+            return await self._on_visit(
+                "ask_for_help", caller, visit_id, lambda now: AskForHelp(sealed, now), occurred_at
+            )
+
+        return await self._taken(caller, visit_id, on_visit, note, occurred_at)
+
+    async def ask_for_help_without_visit(
+        self, caller: Caller, worker_id: str, note: str | None, occurred_at: datetime | None
+    ) -> Handled:
+        """Take a call of a person, or for them, who is on no visit; where that cannot be, it is the caller's own."""
+
+        async def on_worker(caller: Caller) -> Handled:
+            worker = await self.worker(worker_id)
+            own = worker_id == caller.identity.worker_id
+            await self.authorise_at(caller.identity, "ask_for_help", worker.site_id, own=own)
+            return await self._of_person(caller, worker_id, note, occurred_at)
+
+        return await self._taken(caller, worker_id, on_worker, note, occurred_at)
+
+    async def _taken(
+        self,
+        caller: Caller,
+        about: str,
+        ask: Callable[[Caller], Awaitable[Handled]],
+        note: str | None,
+        occurred_at: datetime | None,
+    ) -> Handled:
+        """Take a call as it was meant, or else as the caller's own: a wrong or foreign id is no reason to refuse it."""
+        if _is_id(about):
+            try:
+                return await _under_any_key(caller, ask)
+            except (Forbidden, Rejected, Undecodable):
+                pass
+
+        async def own(caller: Caller) -> Handled:
+            return await self._of_person(caller, caller.identity.worker_id, note, occurred_at)
+
+        return await _under_any_key(caller, own)
+
+    async def _of_person(
+        self, caller: Caller, worker_id: str, note: str | None, occurred_at: datetime | None
+    ) -> Handled:
+        """Take a call on a person's own stream. It rests on no grant, so it guards none."""
+        sealed = await self.seal_or_drop(worker_id, note)
+        return await self._on_worker(
+            "ask_for_help", caller, worker_id, lambda now: AskForHelpWithoutVisit(sealed, now), {}, {}, occurred_at
+        )
+
+
+async def _under_any_key(caller: Caller, ask: Callable[[Caller], Awaitable[Handled]]) -> Handled:
+    """Ask under the caller's key; where it was used for another request, under one made of it and of this content.
+
+    So a device that uses a key twice by mistake is not refused, and the same call sent again is still one call.
+    """
+    try:
+        return await ask(caller)
+    except OtherContent:
+        key = f"help:{sha256(caller.outside.id.encode() + caller.outside.digest).hexdigest()}"
+        return await ask(replace(caller, outside=replace(caller.outside, id=key), correlation_id=key))

@@ -1,0 +1,78 @@
+"""Whom an event asks to tell, in parts that notifier can queue. Pure; when somebody is told is for ``decisions``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from services.escalation.domain.commands import Directory
+from services.escalation.domain.state import Escalation
+from shared.contracts.base import Event
+from shared.contracts.escalations import (
+    MOST_ASKS,
+    AcknowledgementRanOut,
+    Ask,
+    EscalationExhausted,
+    EscalationJoined,
+    EscalationOpened,
+    EscalationResolved,
+    EscalationStoodDown,
+    StepStarted,
+)
+from shared.contracts.roles import Role
+
+Asking = (
+    EscalationJoined
+    | StepStarted
+    | AcknowledgementRanOut
+    | EscalationExhausted
+    | EscalationResolved
+    | EscalationStoodDown
+)
+"""An event that asks for people to be told."""
+
+
+def in_parts(event: Asking) -> list[Event]:
+    """Return an event as it is recorded: no part asks more people than notifier can queue at once."""
+    firsts = range(0, max(len(event.asks), 1), MOST_ASKS)
+    return [
+        event.model_copy(update={"asks": event.asks[first : first + MOST_ASKS], "part": part})
+        for part, first in enumerate(firsts, start=1)
+    ]
+
+
+def ask_everyone(escalation: Escalation, directory: Directory) -> tuple[Ask, ...]:
+    """Ask everyone of the site and the operator who may act."""
+    return ask(escalation, {worker: directory.roles_of(worker, directory.holders) for worker in directory.everyone})
+
+
+def ask_again(escalation: Escalation, directory: Directory) -> tuple[Ask, ...]:
+    """Ask everyone told so far who may still act; where nobody of them may, everyone who may now."""
+    still = [worker for worker in escalation.told if worker in directory.everyone]
+    return ask(escalation, dict.fromkeys(still, ())) if still else ask_everyone(escalation, directory)
+
+
+def ask_told(escalation: Escalation) -> tuple[Ask, ...]:
+    """Ask everyone told so far, whatever they may do now: what they were told is over."""
+    return ask(escalation, dict.fromkeys(escalation.told, ()))
+
+
+def ask(escalation: Escalation, roles_of: Mapping[str, tuple[Role, ...]]) -> tuple[Ask, ...]:
+    """Ask each of these once, except the worker who may be in danger."""
+    asked = [worker for worker in roles_of if worker != escalation.worker_id]
+    return tuple(
+        Ask(notification_id=f"{escalation.escalation_id}.{n}", worker_id=worker, roles=roles_of[worker])
+        for n, worker in enumerate(asked, start=escalation.asked + 1)
+    )
+
+
+def triggers_told_with(notification_id: str, history: Iterable[Event]) -> int:
+    """Return how many triggers its episode had when this ask was made; 0 for an ask that was never made."""
+    triggers = 0
+    for event in history:
+        if isinstance(event, EscalationOpened):
+            triggers = 1
+        elif isinstance(event, EscalationJoined) and event.part == 1:
+            triggers += 1
+        if any(asked.notification_id == notification_id for asked in getattr(event, "asks", ())):
+            return triggers
+    return 0
