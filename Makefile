@@ -41,8 +41,8 @@ check: $(READY) ## format, lint, types, import rules, unit and architecture test
 	@$(BIN)/lint-imports >$(VENV)/imports.log 2>&1 || { cat $(VENV)/imports.log >&2; exit 1; }
 	@$(BIN)/python -m pytest -q tests/unit tests/architecture $(ARGS)
 
-test: $(READY) ## all that must hold at every landing: at most 15 minutes (ARGS: pytest's)
-	@$(BIN)/python -m pytest $(ARGS)
+test: $(READY) ## all that must hold at every landing: at most 10 minutes, two files at a time (ARGS: pytest's)
+	@$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 requirements: $(READY) ## each requirement with how many tests carry it; fails where one has none
 	@$(BIN)/python -m tests.support.requirements

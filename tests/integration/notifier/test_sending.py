@@ -89,7 +89,7 @@ async def idle(world: World) -> AsyncIterator[Running]:
 def sender(service: Running, mail: Channel, commands: Commands | None = None) -> Sender:
     """Return a sender with this channel for mail."""
     messages = Messages(service.keyring, People(service.commands), PUBLIC_URL)
-    return Sender(commands or service.commands, messages, {"mail": mail}, timedelta(seconds=10))
+    return Sender(commands or service.commands, messages, {"mail": mail}, timedelta(seconds=10), set())
 
 
 async def queued(world: World) -> None:
