@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import secrets
 from typing import TYPE_CHECKING, Any, Self
 
 import httpx2
@@ -49,18 +50,22 @@ class Client:
         more = {} if method == "GET" else {"json": body}
         return (await self._ask(method, path, **more)).json()
 
-    async def post(self, path: str, body: Mapping[str, Any] | None = None, *, key: str | None = None) -> Any:
-        """Send a command and return its answer; ``key`` makes it safe to send again. Raises RefusedError."""
-        headers = {"Idempotency-Key": key} if key else {}
-        return (await self._ask("POST", path, json=body or {}, headers=headers)).json()
+    async def post(self, path: str, body: Mapping[str, Any] | None = None) -> Any:
+        """Send a command and return its answer. Raises RefusedError."""
+        return (await self._ask("POST", path, json=body or {})).json()
 
     async def put(self, path: str, body: Mapping[str, Any]) -> Any:
         """Replace something. Raises RefusedError."""
         return (await self._ask("PUT", path, json=body)).json()
 
     async def _ask(self, method: str, path: str, **more: Any) -> httpx2.Response:
+        headers = {} if method == "GET" else {"Idempotency-Key": secrets.token_hex(16)}
         try:
-            answer = await self._http.request(method, path, **more)
+            try:
+                answer = await self._http.request(method, path, headers=headers, **more)
+            except (httpx2.ReadError, httpx2.WriteError, httpx2.RemoteProtocolError):
+                # A connection that was kept too long; the key makes it safe to send again.
+                answer = await self._http.request(method, path, headers=headers, **more)
         except (httpx2.InvalidURL, httpx2.UnsupportedProtocol):
             raise RefusedError(
                 "bad_address", f"{self._url} is no address; give one such as http://127.0.0.1:8080."
