@@ -44,13 +44,6 @@ class Arrival:
     data: dict[str, Any]
 
 
-@dataclass(frozen=True)
-class People:
-    """Tokens by worker id."""
-
-    tokens: dict[str, str]
-
-
 class Story:
     """Plays the three visits at one site, at ``speed`` times the policy's pace."""
 

@@ -37,6 +37,11 @@ class Deadline:
     due_at: datetime
 
 
+def no_deadlines(_: object) -> Sequence[Deadline]:
+    """Return none: for a stream of which nothing falls due."""
+    return ()
+
+
 @dataclass(frozen=True)
 class Decider(Generic[C, E, S]):
     """Four pure functions: what follows from a command, what an event changes, where it starts, what falls due."""

@@ -74,6 +74,15 @@ class Cites(Contract):
     ours: bool = False
 
 
+def join_cites(*several: Cites) -> Cites:
+    """Return all that several rules cite, each once, in their order."""
+    return Cites(
+        clauses=tuple(dict.fromkeys(clause for cites in several for clause in cites.clauses)),
+        requirements=tuple(dict.fromkeys(row for cites in several for row in cites.requirements)),
+        ours=any(cites.ours for cites in several),
+    )
+
+
 def stream_of(kind: str, subject_id: str) -> str:
     """Return the stream id of one thing, as ``visit-018f…``."""
     return f"{kind}-{subject_id}"

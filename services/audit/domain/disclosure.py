@@ -8,7 +8,7 @@ from datetime import datetime
 
 from shared.contracts.audits import TimelineDisclosed
 from shared.contracts.base import Event
-from shared.decider import Deadline, Decider
+from shared.decider import Decider, no_deadlines
 
 REFUSALS: Mapping[str, str] = {
     "visit_unknown": "There is no visit with this id; take it from the list of visits of the site.",
@@ -50,10 +50,5 @@ def evolve(disclosures: Disclosures, event: Event) -> Disclosures:
     return disclosures
 
 
-def _no_deadlines(_: Disclosures) -> list[Deadline]:
-    """Return none: nothing of a disclosure falls due."""
-    return []
-
-
-DISCLOSURE = Decider(Disclosures(), decide, evolve, _no_deadlines)
+DISCLOSURE = Decider(Disclosures(), decide, evolve, no_deadlines)
 """The decider of a ``disclosure-…`` stream."""

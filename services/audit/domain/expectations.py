@@ -11,9 +11,9 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
 from services.audit.domain.ledger import Expected, Ledger
-from services.audit.domain.lines import Outcome, join_cites
+from services.audit.domain.lines import Outcome
 from services.audit.domain.words import clock, person, plain, span
-from shared.contracts.base import Cites
+from shared.contracts.base import Cites, join_cites
 from shared.contracts.envelope import Recorded
 from shared.contracts.escalations import (
     AcknowledgementRanOut,

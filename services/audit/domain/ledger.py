@@ -7,9 +7,9 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from services.audit.domain.lines import Line, Outcome, join_cites
+from services.audit.domain.lines import Line, Outcome
 from services.audit.domain.words import clock, instant, span
-from shared.contracts.base import Cites
+from shared.contracts.base import Cites, join_cites
 from shared.contracts.envelope import Recorded
 
 PROMPT = timedelta(seconds=10)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
-from shared.contracts.base import Cites, Sealed
+from shared.contracts.base import Sealed
 
 Kind = Literal["happened", "expected"]
 """``happened`` is an event of the log; ``expected`` is what a rule demanded, with what became of it."""
@@ -91,12 +91,3 @@ class Timeline:
     now: datetime
     summary: Summary
     lines: tuple[Line, ...]
-
-
-def join_cites(*several: Cites) -> Cites:
-    """Return all that several rules cite, each once, in their order."""
-    return Cites(
-        clauses=tuple(dict.fromkeys(clause for cites in several for clause in cites.clauses)),
-        requirements=tuple(dict.fromkeys(row for cites in several for row in cites.requirements)),
-        ours=any(cites.ours for cites in several),
-    )

@@ -9,7 +9,7 @@ from typing import Literal
 from shared.contracts.base import Event, Sealed
 from shared.contracts.roles import RESPONDERS, Role
 from shared.contracts.visits import AssessmentRecorded
-from shared.decider import Deadline, Decider, Rejected
+from shared.decider import Decider, Rejected, no_deadlines
 
 
 @dataclass(frozen=True)
@@ -79,10 +79,5 @@ def evolve(assessment: Assessment, event: Event) -> Assessment:
     return Assessment(event) if isinstance(event, AssessmentRecorded) else assessment
 
 
-def _no_deadlines(_: Assessment) -> list[Deadline]:
-    """Return none: when an assessment expires nobody is told, and the next start is refused."""
-    return []
-
-
-ASSESSMENT = Decider(Assessment(), decide, evolve, _no_deadlines)
+ASSESSMENT = Decider(Assessment(), decide, evolve, no_deadlines)
 """The decider of an ``assessment-…`` stream."""

@@ -16,12 +16,7 @@ from shared.contracts.grants import Grants, evolve_grants
 from shared.contracts.policy import Policy
 from shared.contracts.roles import Role
 from shared.contracts.visits import GrantGiven, GrantWithdrawn, PolicyAdopted, SiteRegistered
-from shared.decider import Deadline, Decider, Rejected
-
-
-def _no_deadlines(_: object) -> list[Deadline]:
-    """Return none: nothing of the directory falls due."""
-    return []
+from shared.decider import Decider, Rejected, no_deadlines
 
 
 @dataclass(frozen=True)
@@ -57,7 +52,7 @@ def _evolve_site(site: Site, event: Event) -> Site:
     return Site(event) if isinstance(event, SiteRegistered) else site
 
 
-SITE = Decider(Site(), _decide_site, _evolve_site, _no_deadlines)
+SITE = Decider(Site(), _decide_site, _evolve_site, no_deadlines)
 """The decider of a ``site-…`` stream."""
 
 
@@ -105,7 +100,7 @@ def _evolve_policy(current: AdoptedPolicy, event: Event) -> AdoptedPolicy:
     return AdoptedPolicy(event) if isinstance(event, PolicyAdopted) else current
 
 
-POLICY = Decider(AdoptedPolicy(), _decide_policy, _evolve_policy, _no_deadlines)
+POLICY = Decider(AdoptedPolicy(), _decide_policy, _evolve_policy, no_deadlines)
 """The decider of a ``policy-…`` stream."""
 
 
@@ -162,5 +157,5 @@ def _only_administrator(grants: Grants) -> tuple[str, Role] | None:
     return administrators[0] if len(administrators) == 1 else None
 
 
-GRANTS = Decider(Grants(), _decide_grants, evolve_grants, _no_deadlines)
+GRANTS = Decider(Grants(), _decide_grants, evolve_grants, no_deadlines)
 """The decider of a ``grant-…`` stream: all grants of one site, or of the operator."""

@@ -5,20 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 
-from shared.contracts.base import Cites
 from shared.contracts.policy import Approval, Gate
 from shared.contracts.roles import Role
 from shared.contracts.visits import AssessmentRecorded, VisitPlanned
 from shared.decider import Rejected
-
-
-def join_cites(*several: Cites) -> Cites:
-    """Return all that several rules cite, each once, in their order."""
-    return Cites(
-        clauses=tuple(dict.fromkeys(clause for cites in several for clause in cites.clauses)),
-        requirements=tuple(dict.fromkeys(row for cites in several for row in cites.requirements)),
-        ours=any(cites.ours for cites in several),
-    )
 
 
 def check_approver(plan: VisitPlanned, by: str, roles: frozenset[Role], approval: Approval) -> None:

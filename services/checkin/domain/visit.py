@@ -24,10 +24,10 @@ from services.checkin.domain.commands import (
     StartVisit,
     VisitCommand,
 )
-from services.checkin.domain.gate import check_answers, check_approver, check_assessment, join_cites
+from services.checkin.domain.gate import check_answers, check_approver, check_assessment
 from services.checkin.domain.state import Visit, deadlines, evolve, next_due
 from services.checkin.domain.watch import following, mark_missed, not_yet_recorded, planned, remind, resume, rhythm
-from shared.contracts.base import Event
+from shared.contracts.base import Event, join_cites
 from shared.contracts.visits import (
     CheckInRecorded,
     LateCheckInRecorded,

@@ -5,9 +5,8 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from services.checkin.domain.commands import MarkCheckInMissed, Occasion, RemindWorker, ResumeWatch
-from services.checkin.domain.gate import join_cites
 from services.checkin.domain.state import Visit, next_due
-from shared.contracts.base import Cites, Event
+from shared.contracts.base import Cites, Event, join_cites
 from shared.contracts.visits import CheckInMissed, ReminderDue, VisitPlanned, WatchResumed
 from shared.decider import Rejected
 

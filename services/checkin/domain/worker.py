@@ -18,7 +18,7 @@ from shared.contracts.visits import (
     WorkerHelpRequested,
     WorkerRegistered,
 )
-from shared.decider import Deadline, Decider, Rejected
+from shared.decider import Decider, Rejected, no_deadlines
 
 
 @dataclass(frozen=True)
@@ -154,10 +154,5 @@ def evolve(worker: Worker, event: Event) -> Worker:
             return worker
 
 
-def _no_deadlines(_: Worker) -> list[Deadline]:
-    """Return none: nothing of a person falls due."""
-    return []
-
-
-WORKER = Decider(Worker(), decide, evolve, _no_deadlines)
+WORKER = Decider(Worker(), decide, evolve, no_deadlines)
 """The decider of a ``worker-…`` stream."""
