@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,7 +22,7 @@ Behaviour = Literal["accept", "refuse_for_now", "refuse_for_good", "hang", "cut"
 
 
 @dataclass(eq=False)
-class Sink:
+class Sink(ABC):
     """A server that takes whatever comes; ``async with`` lets it listen."""
 
     path: Path
@@ -51,12 +52,13 @@ class Sink:
             self._server.close()
         await self.hang_up()
 
+    @abstractmethod
     async def _listen(self) -> asyncio.Server:
-        raise NotImplementedError
+        """Open the port."""
 
+    @abstractmethod
     async def hang_up(self) -> None:
         """Let go whoever still waits for an answer."""
-        raise NotImplementedError
 
     def take(self, arrival: dict[str, Any]) -> Behaviour:
         """Write an arrival down for good, and return what to do about it."""
