@@ -255,6 +255,8 @@ class CheckInMissed(Event):
     missed_at: Instant
     """The deadline: the agreed time and its grace."""
     detected_at: Instant
+    late: Code | None = None
+    """Why it is recorded later than promised; None where it is not. A worker's silence and our own are told apart."""
     policy_id: Id
     policy_version: int
     cites: Cites = Cites()

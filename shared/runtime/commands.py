@@ -85,10 +85,13 @@ class Commands:
         Raises Rejected from the decision, and what ``Sequencer.append`` raises.
         """
         began = monotonic()
-        outcome = "failed"
+        outcome, version = "failed", None
         try:
             handled = await self._handle(stream_ids, decide, by, origin)
             outcome = "appended" if handled.outcome.first else "repeat"
+            if handled.decided.writes:
+                first = handled.decided.writes[0]
+                version = first.expected_version + len(first.events)
             return handled
         except Rejected as rejected:
             outcome = f"rejected:{rejected.code}"
@@ -104,6 +107,7 @@ class Commands:
                 "command",
                 command=name,
                 stream=stream_ids[0] if stream_ids else None,
+                version=version,
                 outcome=outcome,
                 correlation_id=by.correlation_id,
                 milliseconds=round(elapsed * 1000, 1),

@@ -53,8 +53,9 @@ def _of_visit(event: Event, by: str, near: datetime) -> str | None:
         case visits.ReminderDue(worker_id=worker_id, occasion=occasion, due_at=due_at):
             before = "before it is due" if occasion == "before" else "as it is due"
             return f"{person(worker_id)} is to be reminded of the check-in of {clock(due_at, near)}, {before}."
-        case visits.CheckInMissed(worker_id=worker_id, due_at=due_at, missed_at=missed_at):
-            return f"{person(worker_id)} missed the check-in of {clock(due_at, near)}: none came by {clock(missed_at, near)}."
+        case visits.CheckInMissed(worker_id=worker_id, due_at=due_at, missed_at=missed_at, late=late):
+            told = f"{person(worker_id)} missed the check-in of {clock(due_at, near)}: none came by {clock(missed_at, near)}"
+            return f"{told}; recorded late: {plain(late)}." if late else f"{told}."
         case visits.VisitHelpRequested(worker_id=worker_id):
             return _help(by, worker_id, "on the visit")
         case visits.WatchResumed(escalation_id=escalation_id, due_at=due_at):

@@ -10,6 +10,9 @@ from shared.contracts.base import Cites, Event, join_cites
 from shared.contracts.visits import CheckInMissed, ReminderDue, VisitPlanned, WatchResumed
 from shared.decider import Rejected
 
+PROMISED = timedelta(seconds=10)
+"""How long after its deadline a miss may be recorded; later than that the system itself was away, and the event says so."""
+
 
 def planned(visit: Visit) -> VisitPlanned:
     """Return the plan. Raises Rejected where there is no such visit."""
@@ -56,14 +59,16 @@ def not_yet_recorded(plan: VisitPlanned, visit: Visit, now: datetime) -> list[Ev
     """Return the miss that is true at ``now`` and not in the log: whoever comes first past the grace records it."""
     if visit.due_at is None or not visit.watched or now <= visit.due_at + plan.grace:
         return []
+    missed_at = visit.due_at + plan.grace
     return [
         CheckInMissed(
             visit_id=plan.visit_id,
             worker_id=plan.worker_id,
             site_id=plan.site_id,
             due_at=visit.due_at,
-            missed_at=visit.due_at + plan.grace,
+            missed_at=missed_at,
             detected_at=now,
+            late="nobody_looked_in_time" if now > missed_at + PROMISED else None,
             policy_id=plan.policy_id,
             policy_version=plan.policy_version,
             cites=join_cites(plan.watch_cites.check_ins, plan.watch_cites.grace),

@@ -20,6 +20,7 @@ from services.checkin.domain import (
 )
 from shared.contracts.base import Event
 from shared.contracts.visits import (
+    CheckInMissed,
     CheckInRecorded,
     LateCheckInRecorded,
     ReminderDue,
@@ -87,6 +88,14 @@ def reminder(number: int, occasion: str) -> ReminderDue:
 
 @pytest.mark.requirement("CI-02")
 @pytest.mark.requirement("CI-03")
+def test_a_miss_that_is_recorded_later_than_promised_says_why() -> None:
+    (prompt,) = given(VISIT, *UNDER_WAY).when(MarkCheckInMissed(DUE, DUE + GRACE + 10 * SECOND))
+    (late,) = given(VISIT, *UNDER_WAY).when(MarkCheckInMissed(DUE, DUE + GRACE + 11 * SECOND))
+    assert isinstance(prompt, CheckInMissed)
+    assert isinstance(late, CheckInMissed)
+    assert (prompt.late, late.late) == (None, "nobody_looked_in_time")
+
+
 def test_the_next_check_in_is_due_an_interval_from_now() -> None:
     assert next_due(T0, INTERVAL, END) == DUE
 
