@@ -10,7 +10,7 @@ from datetime import datetime
 
 from shared.contracts.base import Id
 from shared.contracts.notifications import AttemptStarted, RecipientAttemptStarted
-from shared.decider import Deadline, Decider
+from shared.decider import Decider, no_deadlines
 
 
 @dataclass(frozen=True)
@@ -49,10 +49,7 @@ def evolve(state: Recipient, event: RecipientAttemptStarted) -> Recipient:
     return replace(state, attempts=state.attempts + 1, repeats=state.repeats + (event.attempt > 1))
 
 
-def deadlines(_state: Recipient) -> list[Deadline]:
-    """Return nothing: a person has no deadline; their messages have."""
-    return []
-
-
-RECIPIENT: Decider[CallRecipient, RecipientAttemptStarted, Recipient] = Decider(Recipient(), decide, evolve, deadlines)
+RECIPIENT: Decider[CallRecipient, RecipientAttemptStarted, Recipient] = Decider(
+    Recipient(), decide, evolve, no_deadlines
+)
 """The stream ``recipient-<worker>``."""
