@@ -10,15 +10,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
+from pydantic_core import from_json
 
-from shared.contracts import audits, escalations, notifications, visits
+from shared.contracts import audits, escalations, notifications, troubles, visits
 from shared.contracts.base import Contract, Event, Id, Instant
 
 if TYPE_CHECKING:
     from datetime import datetime
 
 EVENT_TYPES: dict[str, type[Event]] = {
-    event.type: event for owner in (visits, escalations, notifications, audits) for event in owner.EVENTS
+    event.type: event for owner in (visits, escalations, notifications, audits, troubles) for event in owner.EVENTS
 }
 """Every type on the wire and its class."""
 
@@ -66,6 +67,37 @@ class Recorded:
 
 class Undecodable(ValueError):  # noqa: N818 -- says what the record is
     """A record cannot be read: not JSON, not an envelope, a type not known to this release, or data of another shape."""
+
+
+class Newer(Undecodable):
+    """A record cannot be read, and a release after this one wrote it: that one can."""
+
+
+def release_of(text: str) -> tuple[int, ...]:
+    """Return a release as numbers that can be compared; what is no release is before all others."""
+    parts = text.split(".")
+    return tuple(int(part) for part in parts) if all(part.isdecimal() for part in parts) else ()
+
+
+def decode_by(record: bytes, release: str) -> Recorded:
+    """Read a record as a program of this release does. Raises Newer for what a later one wrote, else Undecodable."""
+    try:
+        return decode(record)
+    except Undecodable as error:
+        written_by = _release_in(record)
+        if release_of(written_by) > release_of(release):
+            raise Newer(f"{error}; written by release {written_by[:20]}") from None
+        raise
+
+
+def _release_in(record: bytes) -> str:
+    """Return what a record says of its release, whatever else is wrong with it."""
+    try:
+        found = from_json(record)
+    except ValueError:
+        return ""
+    release = found.get("release") if isinstance(found, dict) else None
+    return release if isinstance(release, str) else ""
 
 
 def decode(record: bytes) -> Recorded:

@@ -7,9 +7,13 @@ from typing import ClassVar, Literal
 from shared.contracts.base import Cites, Code, Contract, Event, Id, Instant, Sealed
 from shared.contracts.policy import Ladder, Trigger
 from shared.contracts.roles import Role
+from shared.contracts.troubles import Trouble
 
 AskKind = Literal["step", "joined", "ran_out", "exhausted", "all_clear"]
 """Why somebody is told. ``step`` and ``exhausted`` are withdrawn when somebody has acknowledged."""
+
+SYSTEM = "system.operator"
+"""The subject of escalations about Lonewatch itself: stream ``escalation-system.operator``. No visit or worker can have it."""
 
 
 MOST_ASKS = 200
@@ -42,6 +46,10 @@ class EscalationOpened(Event):
     ladder: Ladder | None
     """None where the policy could not be read: then everyone of the site is told at once."""
     ladder_no: int
+    late: Code | None = None
+    """Why the trigger was recorded later than promised, as the trigger says it."""
+    trouble: Trouble | None = None
+    """What is wrong with us, for the triggers ``trouble`` and ``system``."""
 
 
 class EscalationJoined(Event):
@@ -59,6 +67,8 @@ class EscalationJoined(Event):
     policy_id: Id | None = None
     """The policy that the ladder was frozen from, with its version; None where none was."""
     policy_version: int | None = None
+    late: Code | None = None
+    trouble: Trouble | None = None
     asks: tuple[Ask, ...]
     part: int = 1
     """From 1. Who is told goes over several events of one decision where they are many; all but the asks is the same."""
@@ -78,6 +88,17 @@ class StepStarted(Event):
     next_at: Instant
     """When the next step starts, or the ladder is exhausted, unless somebody acknowledges before."""
     cites: Cites
+
+
+class StepReachedNobody(Event):
+    """None of those whom a step asked could be told; the next step starts at once."""
+
+    type: ClassVar[str] = "escalation.step_reached_nobody.v1"
+    escalation_id: Id
+    ladder_no: int
+    turn: int
+    """Of the ladder: its steps from 1, then its rounds of exhaustion."""
+    next_at: Instant
 
 
 class EscalationAcknowledged(Event):
@@ -154,13 +175,29 @@ class EscalationStoodDown(Event):
     part: int = 1
 
 
+class EscalationLapsed(Event):
+    """What was awaited came: nobody has to be reached any more. Only where nothing graver than that had been raised."""
+
+    type: ClassVar[str] = "escalation.lapsed.v1"
+    escalation_id: Id
+    visit_id: Id | None
+    worker_id: Id | None = None
+    site_id: Id | None = None
+    reason: Code
+    """What came, as ``visit_started``."""
+    asks: tuple[Ask, ...]
+    part: int = 1
+
+
 EVENTS: tuple[type[Event], ...] = (
     EscalationOpened,
     EscalationJoined,
     StepStarted,
+    StepReachedNobody,
     EscalationAcknowledged,
     AcknowledgementRanOut,
     EscalationExhausted,
     EscalationResolved,
     EscalationStoodDown,
+    EscalationLapsed,
 )

@@ -10,9 +10,14 @@ from typing import ClassVar, Literal
 from shared.contracts.base import Code, Contract, Event, Id, Instant
 from shared.contracts.escalations import AskKind
 from shared.contracts.policy import Trigger
+from shared.contracts.troubles import Trouble
 from shared.contracts.visits import Channel
 
-NotificationKind = AskKind | Literal["reminder"]
+NotificationKind = AskKind | Literal["reminder", "test"]
+"""Why somebody is told; ``test`` asks nothing but whether it arrived."""
+
+MOST_BUNDLED = 100
+"""Notifications that one call carries: a mail of that many lines is still read, and one append still holds them."""
 
 
 class Message(Contract):
@@ -43,6 +48,11 @@ class NotificationQueued(Event):
     messages: tuple[Message, ...]
     send_at: Instant
     """When sending falls due: at once."""
+    late: Code | None = None
+    """Why what it is about was recorded later than promised."""
+    trouble: Trouble | None = None
+    occasion: Code | None = None
+    """Of a reminder: what the worker is reminded of."""
 
 
 class NotReached(Event):
@@ -73,6 +83,11 @@ class AttemptStarted(Event):
     """Of that contact point."""
     unknown_at: Instant
     """Without an outcome by then, it is unknown."""
+    call_id: Id | None = None
+    """The id under which the call goes out, where it carries other notifications too; None where it is the message's own.
+
+    It follows from what the call carries, so the same set goes again under the same id.
+    """
 
 
 class RecipientAttemptStarted(Event):
@@ -81,9 +96,13 @@ class RecipientAttemptStarted(Event):
     type: ClassVar[str] = "recipient.attempt_started.v1"
     recipient_id: Id
     message_id: Id
+    """The id of the call: of its one message, or of the bundle."""
     notification_ids: tuple[Id, ...]
     attempt: int
+    """The lowest of what it carries: 1 where somebody is called about something for the first time."""
     channel: Channel
+    started_at: Instant | None = None
+    """The log's time of it, from which the ceiling on calls is reckoned. None in records of the first release."""
 
 
 class AttemptAccepted(Event):
@@ -134,7 +153,8 @@ class ReplyReceived(Event):
     message_id: Id
     recipient_id: Id
     escalation_id: Id | None
-    reply: Literal["acknowledge"]
+    reply: Literal["acknowledge", "reached"]
+    """``reached`` answers a test, and nothing else."""
 
 
 EVENTS: tuple[type[Event], ...] = (

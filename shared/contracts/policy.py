@@ -40,11 +40,35 @@ def _read_span(value: object, read: ValidatorFunctionWrapHandler) -> timedelta:
 Span = Annotated[timedelta, Field(gt=timedelta(0), le=LONGEST), WrapValidator(_read_span)]
 """A span above zero, and no longer than ``LONGEST``."""
 
-Trigger = Literal["check_in_missed", "help"]
+Trigger = Literal[
+    "approval_overdue",
+    "report_overdue",
+    "start_overdue",
+    "end_overdue",
+    "system",
+    "trouble",
+    "check_in_missed",
+    "help",
+]
 """What opens an escalation, or joins one that is open."""
 
-GRAVITY: dict[str, int] = {"check_in_missed": 0, "help": 1}
+GRAVITY: dict[str, int] = {
+    "approval_overdue": 0,
+    "report_overdue": 0,
+    "start_overdue": 1,
+    "end_overdue": 1,
+    "system": 2,
+    "trouble": 2,
+    "check_in_missed": 3,
+    "help": 4,
+}
 """Which trigger is graver: a graver one that joins starts its own ladder."""
+
+REQUIRED = ("check_in_missed", "help")
+"""The triggers for which every policy has a ladder; the others go by the one for a missed check-in unless they have one."""
+
+AWAITED = frozenset({"approval_overdue", "report_overdue", "start_overdue", "end_overdue"})
+"""Triggers that end by themselves: what was awaited may still come, and then nobody needs to be reached any more."""
 
 
 class Timed(Contract):
@@ -85,6 +109,38 @@ class Gate(Contract):
     questions_cites: Cites
 
 
+class AwaitedApproval(Contract):
+    """When somebody is told that nobody has decided about a visit."""
+
+    before_start: Span
+    """This long before the planned start …"""
+    after_plan: Span
+    """… and never sooner than this after the visit was planned."""
+    cites: Cites
+
+
+class Awaited(Contract):
+    """When the worker is reminded of what has not come, and when others are told."""
+
+    remind_after: Span | None = None
+    """From the agreed time; None for no reminder."""
+    tell_after: Span
+    """From the agreed time."""
+    cites: Cites
+
+
+class Awaits(Contract):
+    """What is awaited beside check-ins. What is left out is not awaited."""
+
+    approval: AwaitedApproval | None = None
+    start: Awaited | None = None
+    """From the planned start of an approved visit."""
+    end: Awaited | None = None
+    """From the expected end, as the worker gave it last."""
+    report: Awaited | None = None
+    """The worker's report of how it went, from the end of the visit."""
+
+
 class Step(Contract):
     """One step of a ladder: these roles are told, then the next step follows after ``wait``."""
 
@@ -119,21 +175,25 @@ class Policy(Contract):
     check_ins: CheckIns
     approval: Approval
     gate: Gate
+    awaits: Awaits = Awaits()
     ladders: Annotated[tuple[Ladder, ...], Field(min_length=1)]
 
     @model_validator(mode="after")
     def _one_ladder_per_trigger(self) -> Policy:
         triggers = [ladder.trigger for ladder in self.ladders]
-        missing = sorted(set(GRAVITY) - set(triggers))
+        missing = sorted(set(REQUIRED) - set(triggers))
         if missing or len(triggers) != len(set(triggers)):
             wrong = f"no ladder for {', '.join(missing)}" if missing else "two ladders for one trigger"
-            message = f"{wrong}: give exactly one [[ladders]] for each of {', '.join(GRAVITY)}"
+            message = f"{wrong}: give exactly one [[ladders]] for each of {', '.join(REQUIRED)}"
             raise ValueError(message)
         return self
 
     def ladder_for(self, trigger: str) -> Ladder:
-        """Return the ladder of a trigger. Raises KeyError where the policy has none."""
-        for ladder in self.ladders:
-            if ladder.trigger == trigger:
-                return ladder
-        raise KeyError(trigger)
+        """Return the ladder of a trigger, or the one for a missed check-in where the policy has none for it.
+
+        Raises KeyError for what is no trigger of a visit.
+        """
+        if trigger not in GRAVITY or trigger == "system":
+            raise KeyError(trigger)
+        by_trigger: dict[str, Ladder] = {ladder.trigger: ladder for ladder in self.ladders}
+        return by_trigger.get(trigger) or by_trigger["check_in_missed"]

@@ -38,10 +38,14 @@ PERMISSIONS: dict[str, frozenset[str]] = {
     # checkin
     "register_site": _ADMINISTRATION,
     "adopt_policy": _ADMINISTRATION,
+    "set_operator_ladder": _ADMINISTRATION,
     "register_worker": _ADMINISTRATION,
     "set_contact_points": _ADMINISTRATION | {OWN},
     "issue_token": _ADMINISTRATION,
     "revoke_token": _ADMINISTRATION | {OWN},
+    "set_password": _ADMINISTRATION | {OWN},
+    "remove_password": _ADMINISTRATION | {OWN},
+    "end_sessions": _ADMINISTRATION | {OWN},
     "give_grant": _ADMINISTRATION,
     "withdraw_grant": _ADMINISTRATION,
     "record_assessment": RESPONDERS | {Role.WORKER},
@@ -56,6 +60,7 @@ PERMISSIONS: dict[str, frozenset[str]] = {
     "check_in": frozenset({OWN}),
     "extend_visit": frozenset({OWN}),
     "end_visit": frozenset({OWN}),
+    "report_visit": RESPONDERS | {OWN},
     "ask_for_help": RESPONDERS | {OWN},
     "read_visit": _READERS | {OWN},
     # escalation
@@ -66,13 +71,35 @@ PERMISSIONS: dict[str, frozenset[str]] = {
     "stand_down": RESPONDERS,
     # notifier
     "read_notifications": _READERS,
+    "test_alarm": RESPONDERS | {OWN},
+    "read_test_alarm": _READERS | {OWN},
     # audit
     "read_timeline": _READERS,
+    # every service, of itself
+    "read_status": _READERS,
+    "read_parked": _ADMINISTRATION | {Role.AUDITOR},
+    "mend_parked": _ADMINISTRATION,
+    "replay_parked": _ADMINISTRATION,
+    "discard_parked": _ADMINISTRATION,
 }
 """Operation to the roles that may do it at the site concerned. Which of them a policy demands is decided by the domain."""
 
 PUBLIC = frozenset(
-    {"healthz", "readyz", "metrics", "openapi", "index", "escalation_page", "escalation_page_act", "receive_reply"}
+    {
+        "healthz",
+        "readyz",
+        "metrics",
+        "openapi",
+        "index",
+        "sign_in",
+        "sign_out",
+        "help_by_password",
+        "escalation_page",
+        "escalation_page_act",
+        "receive_reply",
+        "test_page",
+        "test_page_act",
+    }
 )
 """Operations without a bearer token: health and metrics carry no personal data; a link's code and a reply's signature
 are the identity of theirs."""

@@ -34,6 +34,10 @@ STREAM_KINDS = {
     "notification": NOTIFICATIONS,
     "recipient": NOTIFICATIONS,
     "disclosure": AUDIT,
+    "checkin_trouble": VISITS,
+    "escalation_trouble": ESCALATIONS,
+    "notifier_trouble": NOTIFICATIONS,
+    "audit_trouble": AUDIT,
 }
 """What stands before the first hyphen of a stream id, and the topic whose owner alone may append to it."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar, Literal
 
 from shared.contracts.base import Cites, Code, Contract, Event, Id, Instant, Sealed, Span
-from shared.contracts.policy import Policy
+from shared.contracts.policy import Awaits, Ladder, Policy
 from shared.contracts.roles import Role
 
 Channel = Literal["mail", "webhook"]
@@ -30,6 +30,13 @@ class PolicyAdopted(Event):
     sha256: str
     """Of the policy's canonical JSON."""
     policy: Policy
+
+
+class OperatorLadderSet(Event):
+    """Who is told when something is wrong with Lonewatch itself. Stream ``policy-operator``."""
+
+    type: ClassVar[str] = "operator.ladder_set.v1"
+    ladder: Ladder
 
 
 class WorkerRegistered(Event):
@@ -72,6 +79,46 @@ class TokenRevoked(Event):
     type: ClassVar[str] = "worker.token_revoked.v1"
     worker_id: Id
     token_id: Id
+
+
+class PasswordSet(Event):
+    """A person can sign in with a password from now on; neither it nor the name to sign in with is in the log."""
+
+    type: ClassVar[str] = "worker.password_set.v1"
+    worker_id: Id
+
+
+class PasswordRemoved(Event):
+    """A person can no longer sign in with a password."""
+
+    type: ClassVar[str] = "worker.password_removed.v1"
+    worker_id: Id
+
+
+class SignedIn(Event):
+    """A person signed in with their password; the session itself is nowhere in the log."""
+
+    type: ClassVar[str] = "worker.signed_in.v1"
+    worker_id: Id
+    session_id: Id
+
+
+class SignedOut(Event):
+    """A session of a person was ended: by them, or by an administrator."""
+
+    type: ClassVar[str] = "worker.signed_out.v1"
+    worker_id: Id
+    session_id: Id | None
+    """None for every session of theirs."""
+
+
+class SignInLocked(Event):
+    """Too many wrong passwords: nobody signs in as this person until then. Tokens, sessions and help are untouched."""
+
+    type: ClassVar[str] = "worker.sign_in_locked.v1"
+    worker_id: Id
+    failures: int
+    until_at: Instant
 
 
 class WorkerHelpRequested(Event):
@@ -156,6 +203,10 @@ class VisitPlanned(Event):
     cites: Cites = Cites()
     watch_cites: WatchCites = WatchCites()
     """The same, rule by rule: what the later events of the visit cite."""
+    awaits: Awaits = Awaits()
+    """What is awaited beside check-ins, as the policy had it."""
+    approve_by: Instant | None = None
+    """Without a decision by then, somebody is told."""
 
 
 class VisitApproved(Event):
@@ -167,6 +218,21 @@ class VisitApproved(Event):
     assessment_version: int = 0
     """The version of the assessment's stream that the approver saw; 0 where nobody noted it."""
     by: Id
+    cites: Cites = Cites()
+
+
+class ApprovalOverdue(Event):
+    """Nobody has decided about a visit, and its start is near or has passed."""
+
+    type: ClassVar[str] = "visit.approval_overdue.v1"
+    visit_id: Id
+    worker_id: Id
+    site_id: Id
+    due_at: Instant
+    detected_at: Instant
+    late: Code | None = None
+    policy_id: Id
+    policy_version: int
     cites: Cites = Cites()
 
 
@@ -187,6 +253,22 @@ class VisitCancelled(Event):
     type: ClassVar[str] = "visit.cancelled.v1"
     visit_id: Id
     reason: Code
+
+
+class StartOverdue(Event):
+    """An approved visit did not start at its time, and the worker was reminded where the policy says so."""
+
+    type: ClassVar[str] = "visit.start_overdue.v1"
+    visit_id: Id
+    worker_id: Id
+    site_id: Id
+    starts_at: Instant
+    due_at: Instant
+    detected_at: Instant
+    late: Code | None = None
+    policy_id: Id
+    policy_version: int
+    cites: Cites = Cites()
 
 
 class VisitStarted(Event):
@@ -232,13 +314,13 @@ class VisitExtended(Event):
 
 
 class ReminderDue(Event):
-    """The worker is to be reminded of a check-in: before it is due, and when it is."""
+    """The worker is to be reminded: of a check-in before it is due and when it is, or of a start, end or report awaited."""
 
     type: ClassVar[str] = "visit.reminder_due.v1"
     visit_id: Id
     worker_id: Id
     reminder_id: Id
-    occasion: Literal["before", "at"]
+    occasion: Literal["before", "at", "start", "end", "report"]
     due_at: Instant
     cites: Cites = Cites()
 
@@ -284,6 +366,49 @@ class WatchResumed(Event):
     cites: Cites = Cites()
 
 
+class EndOverdue(Event):
+    """A visit goes on beyond the end that the worker gave last, whatever check-ins came."""
+
+    type: ClassVar[str] = "visit.end_overdue.v1"
+    visit_id: Id
+    worker_id: Id
+    site_id: Id
+    expected_end_at: Instant
+    due_at: Instant
+    detected_at: Instant
+    late: Code | None = None
+    policy_id: Id
+    policy_version: int
+    cites: Cites = Cites()
+
+
+class VisitReported(Event):
+    """The worker reported how the visit went. What they wrote is sealed."""
+
+    type: ClassVar[str] = "visit.reported.v1"
+    visit_id: Id
+    by: Id
+    went: Code
+    """``well``, or what it was instead."""
+    note: Sealed | None = None
+    cites: Cites = Cites()
+
+
+class ReportOverdue(Event):
+    """The worker's report of a visit did not come."""
+
+    type: ClassVar[str] = "visit.report_overdue.v1"
+    visit_id: Id
+    worker_id: Id
+    site_id: Id
+    due_at: Instant
+    detected_at: Instant
+    late: Code | None = None
+    policy_id: Id
+    policy_version: int
+    cites: Cites = Cites()
+
+
 class VisitEnded(Event):
     """The worker reported the end of the visit."""
 
@@ -291,23 +416,34 @@ class VisitEnded(Event):
     visit_id: Id
     reason: Code
     """``completed``, or why it ended early."""
+    remind_report_at: Instant | None = None
+    report_by: Instant | None = None
+    """Without a report by then, somebody is told; None where the policy awaits none."""
 
 
 EVENTS: tuple[type[Event], ...] = (
     SiteRegistered,
     PolicyAdopted,
+    OperatorLadderSet,
     WorkerRegistered,
     ContactPointsSet,
     TokenIssued,
     TokenRevoked,
+    PasswordSet,
+    PasswordRemoved,
+    SignedIn,
+    SignedOut,
+    SignInLocked,
     WorkerHelpRequested,
     GrantGiven,
     GrantWithdrawn,
     AssessmentRecorded,
     VisitPlanned,
     VisitApproved,
+    ApprovalOverdue,
     VisitRefused,
     VisitCancelled,
+    StartOverdue,
     VisitStarted,
     CheckInRecorded,
     LateCheckInRecorded,
@@ -316,5 +452,8 @@ EVENTS: tuple[type[Event], ...] = (
     CheckInMissed,
     VisitHelpRequested,
     WatchResumed,
+    EndOverdue,
     VisitEnded,
+    VisitReported,
+    ReportOverdue,
 )

@@ -17,7 +17,19 @@ import structlog
 
 from shared.decider import Rejected
 from shared.runtime.clock import monotonic
-from shared.runtime.log import Append, By, Cause, Loaded, Outcome, Outside, Stream, Write, WrongExpectedVersion, load
+from shared.runtime.log import (
+    WHOLE,
+    Append,
+    By,
+    Cause,
+    Loaded,
+    Outcome,
+    Outside,
+    Stream,
+    Write,
+    WrongExpectedVersion,
+    load,
+)
 from shared.runtime.telemetry import COMMAND_SECONDS, COMMANDS
 
 if TYPE_CHECKING:
@@ -72,22 +84,29 @@ class Commands:
     sequencer: Sequencer
     _turns: WeakValueDictionary[str, asyncio.Lock] = field(default_factory=WeakValueDictionary, repr=False)
 
-    async def load(self, stream_ids: Sequence[str]) -> Loaded:
+    async def load(self, stream_ids: Sequence[str], tails: Mapping[str, int] = WHOLE) -> Loaded:
         """Load streams without deciding anything."""
-        return await load(self.pool, stream_ids)
+        return await load(self.pool, stream_ids, None, tails)
 
     async def handle(
-        self, name: str, stream_ids: Sequence[str], decide: Decision, by: By, origin: Outside | Cause | None = None
+        self,
+        name: str,
+        stream_ids: Sequence[str],
+        decide: Decision,
+        by: By,
+        origin: Outside | Cause | None = None,
+        tails: Mapping[str, int] = WHOLE,
     ) -> Handled:
         """Load ``stream_ids``, decide, append; again while somebody else was first. Says in one line what became of it.
 
         An empty decision is appended too: it records the id or moves the cause, and brings deadlines in line.
-        Raises Rejected from the decision, and what ``Sequencer.append`` raises.
+        ``tails`` says of which streams only the newest records are wanted. Raises Rejected from the decision, and what
+        ``Sequencer.append`` raises.
         """
         began = monotonic()
         outcome, version = "failed", None
         try:
-            handled = await self._handle(stream_ids, decide, by, origin)
+            handled = await self._handle(stream_ids, decide, by, origin, tails)
             outcome = "appended" if handled.outcome.first else "repeat"
             if handled.decided.writes:
                 first = handled.decided.writes[0]
@@ -114,7 +133,12 @@ class Commands:
             )
 
     async def _handle(
-        self, stream_ids: Sequence[str], decide: Decision, by: By, origin: Outside | Cause | None
+        self,
+        stream_ids: Sequence[str],
+        decide: Decision,
+        by: By,
+        origin: Outside | Cause | None,
+        tails: Mapping[str, int],
     ) -> Handled:
         """Try until nobody else was first. From the second try on, commands that met at one stream go one at a time."""
         busy = None
@@ -122,15 +146,20 @@ class Commands:
             turn = self._turns.setdefault(busy, asyncio.Lock()) if busy else nullcontext()
             try:
                 async with turn:
-                    return await self._try(stream_ids, decide, by, origin)
+                    return await self._try(stream_ids, decide, by, origin, tails)
             except WrongExpectedVersion as wrong:
                 busy = wrong.stream_id
         raise WrongExpectedVersion(busy or "")
 
     async def _try(
-        self, stream_ids: Sequence[str], decide: Decision, by: By, origin: Outside | Cause | None
+        self,
+        stream_ids: Sequence[str],
+        decide: Decision,
+        by: By,
+        origin: Outside | Cause | None,
+        tails: Mapping[str, int],
     ) -> Handled:
-        loaded = await load(self.pool, stream_ids, origin if isinstance(origin, Outside) else None)
+        loaded = await load(self.pool, stream_ids, origin if isinstance(origin, Outside) else None, tails)
         if loaded.known is not None:
             return Handled(loaded.known, Decided(answer=loaded.known.answer), loaded.now)
         decided = decide(loaded)

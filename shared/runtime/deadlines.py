@@ -20,6 +20,7 @@ from shared.runtime.postgres import LOST
 if TYPE_CHECKING:
     from shared.runtime.postgres import Pool
     from shared.runtime.telemetry import Cycles
+    from shared.runtime.troubles import Troubles
 
 POLL_EVERY = 0.25
 """Seconds between two looks at what is due."""
@@ -34,8 +35,8 @@ MOST_RUNNING = 1000
 """Handlers at work at once. Above it nothing is claimed and the cycle does not count as finished, which readiness shows: a
 provider that hangs cannot fill the memory unnoticed."""
 
-# Claim due deadlines of this role's topic, oldest first. Uses deadline_due (topic, due_at).
-CLAIM_DUE = "SELECT * FROM log.claim_deadlines($1, $2)"
+# Claim due deadlines of this role's topic, of the kinds that this release knows, oldest first. Uses deadline_due (topic, due_at).
+CLAIM_DUE = "SELECT * FROM log.claim_deadlines($1, $2, $3)"
 
 log = structlog.get_logger()
 
@@ -56,11 +57,12 @@ OnDue = Callable[[Due], Awaitable[None]]
 class Deadlines:
     """Polls the deadlines of one service."""
 
-    def __init__(self, pool: Pool, handlers: Mapping[str, OnDue], cycles: Cycles) -> None:
+    def __init__(self, pool: Pool, handlers: Mapping[str, OnDue], cycles: Cycles, troubles: Troubles) -> None:
         """Handle each kind of deadline by its handler."""
         self._pool = pool
         self._handlers = handlers
         self._cycles = cycles
+        self._troubles = troubles
         self._running: dict[Due, asyncio.Task[None]] = {}
 
     async def run(self) -> None:
@@ -78,7 +80,7 @@ class Deadlines:
 
     async def _look(self) -> int:
         """Claim what is due and start its handlers; none waits for another, and none runs here twice at once."""
-        rows = await self._pool.fetch(CLAIM_DUE, MOST_CLAIMED, CLAIM)
+        rows = await self._pool.fetch(CLAIM_DUE, list(self._handlers), MOST_CLAIMED, CLAIM)
         for row in rows:
             due = Due(row["stream_id"], row["kind"], row["subject"], row["due_at"])
             if due not in self._running:

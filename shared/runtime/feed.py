@@ -28,9 +28,10 @@ from shared.runtime.log import AlreadyApplied, FeedGap, Unavailable
 from shared.runtime.postgres import LOST
 
 if TYPE_CHECKING:
+    from shared.runtime.commands import Commands
     from shared.runtime.postgres import Pool
-    from shared.runtime.sequencer import Sequencer
     from shared.runtime.telemetry import Cycles
+    from shared.runtime.troubles import Troubles
 
 LOOK_EVERY = 0.25
 """Seconds between two looks at the log: a missed check-in passes three services within a second."""
@@ -89,7 +90,8 @@ class Feed:
         self,
         probes: Pool,
         pool: Pool,
-        sequencer: Sequencer,
+        commands: Commands,
+        troubles: Troubles,
         reactions: Sequence[Reaction],
         read_models: Sequence[ReadModel],
         cycles: Cycles,
@@ -97,7 +99,8 @@ class Feed:
         """Follow the log for these consumers; look by ``probes``, which nobody else keeps busy, and work by ``pool``."""
         self._probes = probes
         self._pool = pool
-        self._sequencer = sequencer
+        self._sequencer = commands.sequencer
+        self._troubles = troubles
         self._reactions = reactions
         self._read_models = read_models
         self._cycles = cycles

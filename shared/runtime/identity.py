@@ -104,6 +104,8 @@ class Authority:
         if site_id is not None:
             streams.insert(0, stream_of("grant", site_id))
         loaded = await load(self._pool, streams)
+        if any(loaded[stream_id].unreadable for stream_id in streams):
+            raise Forbidden(operation)  # what cannot be read may have been a withdrawal
         grants = Grants()
         for stream_id in streams:
             grants += fold_grants(loaded[stream_id].events)

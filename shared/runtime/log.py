@@ -5,17 +5,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from shared.contracts.envelope import Recorded, decode
+from shared.contracts.envelope import Newer, Recorded, Undecodable, decode_by
+from shared.runtime.settings import RELEASE
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
     from shared.contracts.base import Event
     from shared.decider import Deadline
     from shared.runtime.postgres import Pool
@@ -112,11 +113,13 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Stream:
-    """A stream as loaded: its version (0 where it does not exist) and its history."""
+    """A stream as loaded: its version (0 where it does not exist) and its history, or the newest of it."""
 
     stream_id: str
     version: int
     history: tuple[Recorded, ...]
+    unreadable: int = 0
+    """Records left out because nothing can read them. Somebody was told of them when a feed met them."""
 
     @property
     def events(self) -> list[Event]:
@@ -138,22 +141,31 @@ class Loaded:
 
 
 # Now, the records of some streams, and a known id's outcome, in one look.
-LOAD = "SELECT * FROM log.load($1, $2, $3)"
+LOAD = "SELECT * FROM log.load($1, $2, $3, $4)"
+
+WHOLE: Mapping[str, int] = MappingProxyType({})
+"""Every stream from its beginning."""
 
 
-async def load(pool: Pool, stream_ids: Sequence[str], outside: Outside | None = None) -> Loaded:
+async def load(
+    pool: Pool, stream_ids: Sequence[str], outside: Outside | None = None, tails: Mapping[str, int] = WHOLE
+) -> Loaded:
     """Load streams, the log's time and, for an id from outside, its first outcome.
 
-    Raises OtherContent for a known id with another digest, Undecodable for a record that this release cannot read.
+    ``tails`` says of which streams only so many of the newest records are wanted. What nothing can read is left out
+    and counted: one broken record must not end the watch over a visit. Raises OtherContent for a known id with
+    another digest, Newer for a record that a later release wrote.
     """
     source, id_ = (outside.source, outside.id) if outside else (None, None)
-    rows = await pool.fetch(LOAD, list(stream_ids), source, id_)
+    wanted = list(dict.fromkeys(stream_ids))
+    rows = await pool.fetch(LOAD, wanted, [tails.get(stream_id, 0) for stream_id in wanted], source, id_)
     first = rows[0]
     streams = {}
     for row in rows:
         if row["stream_id"] is not None:
-            history = tuple(decode(record) for record in row["records"] or ())
-            streams[row["stream_id"]] = Stream(row["stream_id"], len(history), history)
+            read = [_read(record) for record in row["records"] or ()]
+            history = tuple(recorded for recorded in read if recorded is not None)
+            streams[row["stream_id"]] = Stream(row["stream_id"], row["version"], history, len(read) - len(history))
     known = None
     if outside and first["known_digest"] is not None:
         if first["known_digest"] != outside.digest:
@@ -166,3 +178,12 @@ async def load(pool: Pool, stream_ids: Sequence[str], outside: Outside | None = 
             answer=orjson.loads(first["known_answer"]),
         )
     return Loaded(now=first["now"], streams=streams, known=known)
+
+
+def _read(record: bytes) -> Recorded | None:
+    try:
+        return decode_by(record, RELEASE)
+    except Newer:
+        raise
+    except Undecodable:
+        return None

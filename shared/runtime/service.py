@@ -27,6 +27,8 @@ from shared.runtime.sealing import Keyring, WrongWrappingKeyError, read_wrapping
 from shared.runtime.sequencer import Sequencer
 from shared.runtime.settings import RELEASE, ServiceSettings
 from shared.runtime.telemetry import Cycles, configure_logging
+from shared.runtime.troubles import Troubles
+from shared.runtime.watch import Watch
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
@@ -54,6 +56,8 @@ class Base:
     commands: Commands
     keyring: Keyring
     authority: Authority
+    troubles: Troubles
+    watch: Watch
     release: str = RELEASE
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
     """Work that outlives whoever began it; at the end of the service it is waited for."""
@@ -83,6 +87,8 @@ class Running:
     feed: Feed
     deadlines: Deadlines
     cycles: Cycles
+    troubles: Troubles
+    watch: Watch
     loops: tuple[str, ...] = ("feed", "clock")
 
 
@@ -97,19 +103,22 @@ async def running(
         appends = await _open(stack, settings.database.get_secret_value(), 1)  # the sequencer makes one call at a time
         keys = await _open(stack, settings.keys_database.get_secret_value(), 3)
         sequencer = Sequencer(appends, RELEASE)
+        commands = Commands(pool, sequencer)
         base = Base(
             name=name,
             settings=settings,
             pool=pool,
-            commands=Commands(pool, sequencer),
+            commands=commands,
+            troubles=Troubles(commands, name),
+            watch=Watch(),
             keyring=Keyring(keys, read_wrapping_key(settings.wrapping_key_file)),
             authority=Authority(pool, keys),
         )
         await base.keyring.keyed_hash("digest", b"")  # a wrong wrapping key shows here and not at the first alarm
         parts = build(base)
         cycles = Cycles(probes, settings.replica)
-        feed = Feed(probes, pool, sequencer, parts.reactions, parts.read_models, cycles)
-        deadlines = Deadlines(probes, parts.deadlines, cycles)
+        feed = Feed(probes, pool, base.commands, base.troubles, parts.reactions, parts.read_models, cycles)
+        deadlines = Deadlines(probes, parts.deadlines, cycles, base.troubles)
         await feed.check()
         loops = [asyncio.create_task(loop) for loop in (feed.run(), deadlines.run(), cycles.run(), sequencer.run())]
         stack.push_async_callback(_end, loops, base.tasks, deadlines)
@@ -117,7 +126,18 @@ async def running(
             loop.add_done_callback(_die_loudly)
         yield (
             Running(
-                name, RELEASE, settings, pool, base.commands, base.keyring, base.authority, feed, deadlines, cycles
+                name=name,
+                release=RELEASE,
+                settings=settings,
+                pool=pool,
+                commands=base.commands,
+                keyring=base.keyring,
+                authority=base.authority,
+                feed=feed,
+                deadlines=deadlines,
+                cycles=cycles,
+                troubles=base.troubles,
+                watch=base.watch,
             ),
             parts,
         )

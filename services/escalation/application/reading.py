@@ -133,7 +133,8 @@ async def _policy_of_site(pool: Pool, site_id: str) -> str | None:
 
 async def _readable(pool: Pool, stream_ids: Sequence[str]) -> Mapping[str, list[Event]]:
     """Load streams, leaving out each record that this release cannot read. Raises only what the connection raises."""
-    rows = await pool.fetch(LOAD, list(dict.fromkeys(stream_ids)), None, None)
+    wanted = list(dict.fromkeys(stream_ids))
+    rows = await pool.fetch(LOAD, wanted, [0] * len(wanted), None, None)
     return {row["stream_id"]: _decoded(row["stream_id"], row["records"] or ()) for row in rows}
 
 
