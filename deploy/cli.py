@@ -19,6 +19,7 @@ from deploy.database import ROOT
 from deploy.demo import StoryError, play
 from deploy.local.installation import NotReadyError, installation, port_is_free
 from deploy.local.postgres import PostgresError
+from deploy.local.replicas import MOST_REPLICAS
 from deploy.policy_files import PolicyError
 from services.audit.domain import timeline_text
 
@@ -31,8 +32,8 @@ app.add_typer(policy_cli.app, name="policy")
 STATE = Path(os.environ.get("LONEWATCH_STATE", ROOT / "var"))
 """Where installations of this machine keep what they must not lose."""
 
-PASSED_ON = ("LONEWATCH_SMTP_", "LONEWATCH_MAIL_")
-"""Beginnings of the settings that ``up`` hands to its services: how mail leaves this machine."""
+PASSED_ON = ("LONEWATCH_SMTP_", "LONEWATCH_MAIL_", "LONEWATCH_HEARTBEAT_URL", "LONEWATCH_RING")
+"""Beginnings of the settings that ``up`` hands to its services: how mail leaves this machine, who hears the heartbeat, whom to ring."""
 
 _console = Console(highlight=False, soft_wrap=True)
 _errors = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -49,12 +50,13 @@ def lonewatch() -> None:
 def up(
     port: Annotated[int, typer.Option(help="Port of the front on 127.0.0.1.", min=1, max=65535)] = 8080,
     state: Annotated[Path, typer.Option(help="Folder for everything that is kept.", file_okay=False)] = STATE / "up",
+    replicas: Annotated[int, typer.Option(help="Processes of every service.", min=1, max=MOST_REPLICAS)] = 1,
     as_json: Json = False,
 ) -> None:
     """Run PostgreSQL, the four services and the front on this machine until stopped."""
     if not port_is_free(port):
         _fail(f"Port {port} of 127.0.0.1 is taken. Stop what listens there, or give another with --port.")
-    _run(_up(port, state, as_json=as_json), as_json=as_json)
+    _run(_up(port, state, replicas, as_json=as_json), as_json=as_json)
 
 
 @app.command()
@@ -106,10 +108,10 @@ async def _call(method: str, path: str, content: Any, url: str, token: str | Non
         _print_json(await client.ask(method, path, content))
 
 
-async def _up(port: int, state: Path, *, as_json: bool) -> None:
+async def _up(port: int, state: Path, replicas: int, *, as_json: bool) -> None:
     stopped = _until_stopped()
     passed_on = {name: value for name, value in os.environ.items() if name.startswith(PASSED_ON)}
-    async with installation(state, port=port, settings=passed_on, say=_say) as running:
+    async with installation(state, port=port, replicas=replicas, settings=passed_on, say=_say) as running:
         _console.print(f"Lonewatch runs at {running.url}, following the log (no Kafka in this release).")
         for service in ("checkin", "escalation", "notifier", "audit"):
             _console.print(f"  {running.url}/{service}/openapi.json")

@@ -1,15 +1,16 @@
-"""The front: one address for four services. Forwards requests; when a replica does not answer, tries another.
+"""The front: one address for four services. Forwards requests; when a replica does not answer, asks another.
 
-Every request that changes something carries an id, so trying again is safe: the log answers a repeat with the first
+Every request that changes something carries an id, so asking again is safe: the log answers a repeat with the first
 answer. Keeps nothing and reads no content.
 """
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
+import resource
 import secrets
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import TYPE_CHECKING
 
 import httpx2
@@ -18,48 +19,73 @@ from starlette.applications import Starlette
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
+from deploy.asking import Asked, Replicas, ask
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from starlette.requests import Request
 
-TRY_ANOTHER_AFTER = 2.0
-"""Seconds without an answer after which another replica is asked with the same id."""
-
 GIVE_UP_AFTER = 12.0
 """Seconds after which the caller is told that nobody answers: longer than the restart of a service."""
+
+URGENT_WITHIN = 8.0
+"""Seconds after which somebody who may be in danger is told so: they must learn in time that they have to ring."""
+
+URGENT = frozenset({"help", "duress", "check-ins"})
+"""Last words of the paths of what cannot wait longer."""
 
 LARGEST_BODY = 1024 * 1024
 """Bytes of a request: the largest is an operator's policy, of some kilobytes."""
 
-_PAUSE = 0.2
+KEPT = 3.0
+"""Seconds for which an unused connection to a replica is kept: a replica hangs up after five, and must not be first."""
+
+RING = "Ring your supervisor or the duty desk; if somebody is in danger, the emergency services."
+"""Whom to ring while nobody answers, unless the operator's LONEWATCH_RING says."""
+
 _HOP_BY_HOP = {"connection", "keep-alive", "transfer-encoding", "te", "trailer", "upgrade", "host", "content-length"}
 _CHANGING = {"POST", "PUT", "DELETE", "PATCH"}
 
 
-def create_front(services: Mapping[str, Sequence[str]]) -> Starlette:
-    """Return the front for services and the addresses of their replicas."""
-    client = httpx2.AsyncClient(limits=httpx2.Limits(max_connections=None), trust_env=False)
+def create_front(services: Mapping[str, Sequence[str]], ring: str = RING) -> Starlette:
+    """Return the front for services and the addresses of their replicas; ``ring`` says whom to ring when all are silent."""
+    limits = httpx2.Limits(max_connections=None, keepalive_expiry=KEPT)
+    none = CookieJar(DefaultCookiePolicy(allowed_domains=[]))  # kept, one person's session would be sent for another
+    client = httpx2.AsyncClient(limits=limits, trust_env=False, cookies=none)
+    replicas = {service: Replicas(addresses) for service, addresses in services.items()}
 
     async def forward(request: Request) -> Response:
-        service = request.url.path.split("/")[1]
+        words = request.url.path.strip("/").split("/")
+        service, last = words[0], words[-1]
         if service not in services:
             return _problem(404, "no_such_path", f"There is nothing here. Ask for one of: /{', /'.join(services)}.")
         body = await _body(request)
-        if body is None and not request.url.path.endswith("/help"):
+        if body is None and last != "help":
             return _problem(413, "too_large", f"A request may have {LARGEST_BODY} bytes; send less.")
-        headers = [(name, value) for name, value in request.headers.raw if name.decode("latin-1") not in _HOP_BY_HOP]
-        if request.method in _CHANGING and "idempotency-key" not in request.headers:
-            headers.append((b"idempotency-key", secrets.token_hex(16).encode()))
-        query = b"?" + request.scope["query_string"] if request.scope["query_string"] else b""
-        path = request.scope["raw_path"] + query
-        return await _ask(client, services[service], request.method, path, headers, body or b"")
+        asked = Asked(request.method, _path(request), _headers(request), body or b"")
+        answer = await ask(client, replicas[service], asked, URGENT_WITHIN if last in URGENT else GIVE_UP_AFTER)
+        return _unavailable(service, ring) if answer is None else _passed_on(answer)
 
     async def start_page(_request: Request) -> Response:
         return RedirectResponse("/checkin/")
 
     methods = ["GET", "HEAD", *sorted(_CHANGING)]
     return Starlette(routes=[Route("/", start_page), Route("/{path:path}", forward, methods=methods)])
+
+
+def _path(request: Request) -> bytes:
+    query: bytes = request.scope["query_string"]
+    path: bytes = request.scope["raw_path"]
+    return path + (b"?" + query if query else b"")
+
+
+def _headers(request: Request) -> list[tuple[bytes, bytes]]:
+    """Return the headers to pass on, with an id for what changes something and has none."""
+    headers = [(name, value) for name, value in request.headers.raw if name.decode("latin-1") not in _HOP_BY_HOP]
+    if request.method in _CHANGING and "idempotency-key" not in request.headers:
+        headers.append((b"idempotency-key", secrets.token_hex(16).encode()))
+    return headers
 
 
 async def _body(request: Request) -> bytes | None:
@@ -71,53 +97,46 @@ async def _body(request: Request) -> bytes | None:
     return body if len(body) <= LARGEST_BODY else None
 
 
-async def _ask(
-    client: httpx2.AsyncClient,
-    replicas: Sequence[str],
-    method: str,
-    path: bytes,
-    headers: Sequence[tuple[bytes, bytes]],
-    body: bytes,
-) -> Response:
-    """Ask one replica after another until one answers."""
-    loop = asyncio.get_running_loop()
-    until = loop.time() + GIVE_UP_AFTER
-    turn = 0
-    while loop.time() < until:
-        url = httpx2.URL(replicas[turn % len(replicas)]).copy_with(raw_path=path)
-        turn += 1
-        patience = TRY_ANOTHER_AFTER if len(replicas) > 1 else until - loop.time()
-        try:
-            answer = await client.request(method, url, headers=list(headers), content=body, timeout=patience)
-        except httpx2.TimeoutException:
-            continue
-        except httpx2.TransportError:
-            await asyncio.sleep(_PAUSE)  # gone or starting: whoever runs it starts it again
-            continue
-        response = Response(answer.content, answer.status_code)
-        response.raw_headers += [
-            (name.lower(), value)
-            for name, value in answer.headers.raw
-            if name.lower().decode("latin-1") not in _HOP_BY_HOP | {"content-encoding"}
-        ]
-        return response
+def _passed_on(answer: httpx2.Response) -> Response:
+    """Return a replica's answer as it came."""
+    response = Response(answer.content, answer.status_code)
+    response.raw_headers += [
+        (name.lower(), value)
+        for name, value in answer.headers.raw
+        if name.lower().decode("latin-1") not in _HOP_BY_HOP | {"content-encoding"}
+    ]
+    return response
+
+
+def _unavailable(service: str, ring: str) -> Response:
+    """Say that nobody answers, that therefore nobody watches as far as the front knows, and whom to ring."""
+    why = [f"no replica of {service} answers"]
     return _problem(
         503,
         "unavailable",
-        "The service does not answer. If somebody is in danger, ring them, and the emergency services.",
+        f"The service does not answer, so it is not known whether this took effect. {ring}",
+        ring=ring,
+        watch={"impaired": True, "why": why, "ring": ring},
     )
 
 
-def _problem(status: int, code: str, detail: str) -> Response:
-    body = {"status": status, "code": code, "title": code.replace("_", " "), "detail": detail}
+def _problem(status: int, code: str, detail: str, **more: object) -> Response:
+    body = {"status": status, "code": code, "title": code.replace("_", " "), "detail": detail, **more}
     return JSONResponse(body, status, media_type="application/problem+json")
+
+
+def _take_connections() -> None:
+    """Let this process hold as many connections as the machine allows: each request takes two, or three."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def main() -> None:
     """Run the front as the local runner describes it in LONEWATCH_FRONT."""
     described = json.loads(os.environ["LONEWATCH_FRONT"])
+    _take_connections()
     uvicorn.run(
-        create_front(described["services"]),
+        create_front(described["services"], os.environ.get("LONEWATCH_RING", RING)),
         host="127.0.0.1",
         port=described["port"],
         log_level="warning",

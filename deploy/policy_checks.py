@@ -10,7 +10,8 @@ import re
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from difflib import get_close_matches
-from typing import Any, get_args
+from types import NoneType, UnionType
+from typing import Annotated, Any, Union, get_args, get_origin
 from unicodedata import category
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
@@ -44,7 +45,8 @@ def strictly(model: type[BaseModel], data: Mapping[str, Any], at: str = "") -> I
             yield from _value(field.annotation, value, where)
 
 
-def _value(annotation: object, value: object, where: str) -> Iterator[Problem]:
+def _value(declared: object, value: object, where: str) -> Iterator[Problem]:
+    annotation = _plain(declared)
     inner = get_args(annotation)
     if annotation is timedelta:
         if not _is_span(value):
@@ -59,6 +61,14 @@ def _value(annotation: object, value: object, where: str) -> Iterator[Problem]:
     elif isinstance(value, list) and inner:
         for number, one in enumerate(value, start=1):
             yield from _value(inner[0], one, f"{where}[{number}]")
+
+
+def _plain(annotation: object) -> object:
+    """Return a type without its conditions, and without the None of what may be left out."""
+    inner = [one for one in get_args(annotation) if one is not NoneType]
+    if get_origin(annotation) is Annotated or (get_origin(annotation) in {Union, UnionType} and len(inner) == 1):
+        return _plain(inner[0])
+    return annotation
 
 
 def _text(value: str, where: str) -> Iterator[Problem]:

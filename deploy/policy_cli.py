@@ -13,9 +13,10 @@ from typing import Annotated
 import typer
 
 from deploy.policy_files import PolicyError, load_policy, sha256
-from deploy.policy_meaning import defaults, gaps, meaning, step_starts
+from deploy.policy_gaps import gaps
+from deploy.policy_meaning import defaults, meaning, step_starts
 from deploy.policy_schema import SCHEMA_PATH, schema_text
-from shared.contracts.policy import Ladder, Policy
+from shared.contracts.policy import Awaits, Ladder, Policy
 
 app = typer.Typer(name="policy", help="Check an operator's policy before it is adopted.", no_args_is_help=True)
 
@@ -54,9 +55,19 @@ def _summary(policy: Policy) -> dict[str, object]:
         "interval_seconds": _seconds(policy.check_ins.interval.span),
         "grace_seconds": _seconds(policy.check_ins.grace.span),
         "remind_before_seconds": _seconds(policy.check_ins.remind_before.span),
+        "awaits": _awaits(policy.awaits),
         "ladders": {ladder.trigger: _ladder(ladder) for ladder in policy.ladders},
         "ours": defaults(policy),
         "gaps": gaps(policy),
+    }
+
+
+def _awaits(awaits: Awaits) -> dict[str, dict[str, float]]:
+    """Return the seconds of each span; what is not awaited is left out."""
+    return {
+        what: {f"{key}_seconds": _seconds(span) for key, span in awaited if isinstance(span, timedelta)}
+        for what, awaited in awaits
+        if awaited is not None
     }
 
 

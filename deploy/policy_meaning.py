@@ -1,7 +1,4 @@
-"""Say what a policy means for the people under it, and where it leaves a gap.
-
-Pure: a policy in, sentences out. A gap is no error: the policy can be used, and somebody should know what it lacks.
-"""
+"""Say what a policy means for the people under it. Pure: a policy in, sentences out."""
 
 from __future__ import annotations
 
@@ -12,8 +9,11 @@ from itertools import accumulate
 from pydantic import BaseModel
 
 from shared.contracts.base import Cites
-from shared.contracts.policy import Ladder, Policy, Timed
-from shared.contracts.roles import PERMISSIONS, RESPONDERS, Role
+from shared.contracts.policy import Awaited, Awaits, Ladder, Policy, Timed
+from shared.contracts.roles import Role
+
+SINCE = {"start": "the planned start", "end": "the expected end", "report": "the end"}
+"""What is awaited of a worker beside check-ins, and from when its spans count."""
 
 _UNITS = (("day", 86400), ("hour", 3600), ("minute", 60), ("second", 1))
 
@@ -56,8 +56,27 @@ def meaning(policy: Policy) -> list[str]:
         f"  at the latest every: {_timed(policy.check_ins.interval)}",
         f"  reminder before: {_timed(policy.check_ins.remind_before)}",
         f"  missed after a grace of: {_timed(policy.check_ins.grace)}",
+        *_awaits_lines(policy.awaits),
         *(line for ladder in policy.ladders for line in _ladder_lines(ladder)),
     ]
+
+
+def _awaits_lines(awaits: Awaits) -> Iterator[str]:
+    if awaits == Awaits():
+        return
+    yield "Awaited beside check-ins"
+    if awaits.approval:
+        before, after = span_text(awaits.approval.before_start), span_text(awaits.approval.after_plan)
+        source = source_text(awaits.approval.cites)
+        yield f"  approval: overdue {before} before the start, or {after} after the plan where that is later [{source}]"
+    for what, since in SINCE.items():
+        awaited: Awaited | None = getattr(awaits, what)
+        if awaited:
+            told = f"overdue {span_text(awaited.tell_after)} after {since}"
+            reminded = (
+                f", reminder {span_text(awaited.remind_after)} after it" if awaited.remind_after else ", no reminder"
+            )
+            yield f"  {what}: {told}{reminded} [{source_text(awaited.cites)}]"
 
 
 def _ladder_lines(ladder: Ladder) -> Iterator[str]:
@@ -85,50 +104,16 @@ def _names(roles: tuple[Role, ...]) -> str:
 
 def defaults(policy: Policy) -> list[str]:
     """Return the key paths of the rules that are ours, at least in part, because the text leaves them open."""
-    return [where for where, cites in _cites(policy, "") if cites.ours]
+    return [where for where, cites in cites_of(policy, "") if cites.ours]
 
 
-def gaps(policy: Policy) -> list[str]:
-    """Return what the policy lacks: rules that cannot take effect, questions nobody asks, rules without a source."""
-    return [*_gaps_before_a_visit(policy), *_gaps_in_ladders(policy), *_gaps_in_sources(policy)]
-
-
-def _gaps_before_a_visit(policy: Policy) -> Iterator[str]:
-    for role in policy.approval.roles:
-        if role not in PERMISSIONS["approve_visit"]:
-            yield f"approval.roles: {role.value} may not approve a visit, so this entry does nothing"
-    if len(set(policy.approval.roles)) == 1:
-        only = policy.approval.roles[0].value
-        yield f"approval.roles: nobody stands in for {only}; while they are away no visit is approved"
-    if not policy.gate.factors:
-        yield "gate.factors: an assessment has to cover nothing"
-    if not policy.gate.dynamic_questions:
-        yield "gate.dynamic_questions: nothing is asked when a visit starts"
-    if policy.check_ins.remind_before.span >= policy.check_ins.interval.span:
-        yield "check_ins.remind_before: not shorter than the interval, so nobody is reminded before a check-in is due"
-
-
-def _gaps_in_ladders(policy: Policy) -> Iterator[str]:
-    for number, ladder in enumerate(policy.ladders, start=1):
-        for place, step in enumerate(ladder.steps, start=1):
-            for role in step.notify:
-                if role not in RESPONDERS:
-                    yield f"ladders[{number}].steps[{place}].notify: {role.value} is told and may not act on it"
-
-
-def _gaps_in_sources(policy: Policy) -> Iterator[str]:
-    for where, cites in _cites(policy, ""):
-        if not (cites.ours or cites.clauses or cites.requirements):
-            yield f"{where}: does not say where it comes from; cite a clause, or mark it ours"
-
-
-def _cites(value: object, at: str) -> Iterator[tuple[str, Cites]]:
+def cites_of(value: object, at: str) -> Iterator[tuple[str, Cites]]:
     """Walk through a policy: each citation with the key path of the rule it belongs to."""
     if isinstance(value, Cites):
         yield at.removesuffix(".cites").removesuffix("_cites"), value
     elif isinstance(value, BaseModel):
         for key in type(value).model_fields:
-            yield from _cites(getattr(value, key), f"{at}.{key}" if at else key)
+            yield from cites_of(getattr(value, key), f"{at}.{key}" if at else key)
     elif isinstance(value, tuple):
         for number, one in enumerate(value, start=1):
-            yield from _cites(one, f"{at}[{number}]")
+            yield from cites_of(one, f"{at}[{number}]")

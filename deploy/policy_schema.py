@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
-from shared.contracts.policy import Policy, Trigger
+from shared.contracts.policy import REQUIRED, Policy, Trigger
 
 SCHEMA_PATH = Path(__file__).resolve().parent.parent / "policies" / "policy.schema.json"
 """Where the schema stands in the checkout: beside the files that it describes."""
@@ -32,24 +32,31 @@ _SPAN = {
 
 
 def policy_schema() -> dict[str, object]:
-    """Return the schema: the contract's, with spans as people write them, no unknown keys, one ladder per trigger."""
+    """Return the schema: the contract's, with spans as people write them, no unknown keys, no trigger with two ladders."""
     schema = Policy.model_json_schema()
     for model in (schema, *schema["$defs"].values()):
         if model.get("type") != "object":
             continue
         model["additionalProperties"] = False
-        for key, value in model["properties"].items():
-            if value.get("format") == "duration":
-                model["properties"][key] = {"$ref": "#/$defs/Span"}
+        model["properties"] = {key: _with_spans(value) for key, value in model["properties"].items()}
     schema["$defs"]["Span"] = _SPAN
-    schema["properties"]["ladders"]["allOf"] = [_exactly_one(trigger) for trigger in get_args(Trigger)]
+    schema["properties"]["ladders"]["allOf"] = [_no_second(trigger) for trigger in get_args(Trigger)]
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
 
 
-def _exactly_one(trigger: str) -> dict[str, object]:
+def _with_spans(value: Any) -> Any:
+    """Return a property's schema with every span in it, also one that may be left out, as people write it."""
+    if value.get("format") == "duration":
+        return {"$ref": "#/$defs/Span"}
+    if "anyOf" in value:
+        return {**value, "anyOf": [_with_spans(one) for one in value["anyOf"]]}
+    return value
+
+
+def _no_second(trigger: str) -> dict[str, object]:
     return {
         "contains": {"type": "object", "properties": {"trigger": {"const": trigger}}, "required": ["trigger"]},
-        "minContains": 1,
+        "minContains": 1 if trigger in REQUIRED else 0,
         "maxContains": 1,
     }
 

@@ -15,9 +15,16 @@ from deploy.local.account import PostgresError
 HOST: Final = "127.0.0.1"
 """The only address the server listens on: nothing off this machine can reach it."""
 
+PER_REPLICA: Final = 14
+"""Connections that one replica of one service may hold: 6 for work, 2 for looking, 1 for appending and 3 for keys; and
+two to spare, for those of a process that was killed and are not noticed yet."""
+
+FOR_OTHERS: Final = 40
+"""Connections for whoever else looks: the superuser, a backup, `lonewatch doctor`, the tests."""
+
 DEFAULTS: Final[Mapping[str, str]] = MappingProxyType(
     {
-        "max_connections": "100",
+        "max_connections": "200",
         "shared_buffers": "128MB",
         "timezone": "UTC",
         "log_timezone": "UTC",
@@ -25,7 +32,7 @@ DEFAULTS: Final[Mapping[str, str]] = MappingProxyType(
         "log_line_prefix": "%m [%p] %u ",
     }
 )
-"""What the caller may change: room for two replicas of every service, on a small machine."""
+"""What the caller may change: room for two replicas of every service (`connections_for`), on a small machine."""
 
 FIXED: Final[Mapping[str, str]] = MappingProxyType(
     {
@@ -55,6 +62,11 @@ host all all 127.0.0.1/32 scram-sha-256
 host all all ::1/128 scram-sha-256
 """
 """The whole of pg_hba.conf: no line trusts, and what no line names is refused (replication, other addresses)."""
+
+
+def connections_for(replicas: int, services: int = 4) -> int:
+    """Return the least `max_connections` for so many replicas of every service."""
+    return services * replicas * PER_REPLICA + FOR_OTHERS
 
 
 def is_free(port: int) -> bool:

@@ -1,8 +1,8 @@
 """Run PostgreSQL 18 from its Python wheel: no Docker, nothing installed, no other machine can connect.
 
 For `make up`, the demo and the tests. The server is a child in a session of its own (Ctrl-C does not reach it): who
-starts it stops it. One left over by a runner that was killed is taken on by the next start. All of this blocks; from
-a coroutine use `asyncio.to_thread`. Knows no schema and no role but the superuser.
+starts it stops it. When a runner is killed, Linux ends its server in order; elsewhere one left over is taken on by the
+next start. All of this blocks; from a coroutine use `asyncio.to_thread`. Knows no schema and no role but the superuser.
 """
 
 import os
@@ -17,15 +17,19 @@ from typing import Final, Literal
 
 import psutil
 
-from deploy.local.account import ENVIRONMENT, PostgresError, account_for, programs_for, require_reach
+from deploy.local.account import ENVIRONMENT, Account, PostgresError, account_for, programs_for, require_reach
 from deploy.local.cluster import make_data, make_state, read_password
 from deploy.local.configuration import HOST, choose_port, write_configuration
+from deploy.local.parent import STARTER, ends_with_parent
 from deploy.local.server import Server, accepts_password, ends, is_ready, last_lines, running
 
 __all__ = ["PostgresError", "Server", "kill", "running", "start", "stop"]
 
 STOPPED_WITHIN: Final = timedelta(seconds=60)
 """How long an orderly end may take: a last checkpoint of 128 MB on a slow disk."""
+
+ENDING: Final = timedelta(seconds=2)
+"""How long a server that takes nobody in any more may need to be gone: its last checkpoint is written by then."""
 
 SIGNALS: Final = MappingProxyType({"fast": signal.SIGINT, "immediate": signal.SIGQUIT, "smart": signal.SIGTERM})
 """PostgreSQL's three ways to end: clients are cut off; no last checkpoint either; clients are waited for."""
@@ -42,8 +46,8 @@ def start(state: Path, *, port: int = 0, settings: Mapping[str, str] = NO_SETTIN
     """
     state = state.resolve()
     left_over = running(state)
-    if left_over is not None:
-        return take_on(left_over, port)
+    if left_over is not None and (taken := take_on(left_over, port)) is not None:
+        return taken
     account = account_for(state / "data")
     make_state(state, account)
     require_reach(account, state)
@@ -52,6 +56,19 @@ def start(state: Path, *, port: int = 0, settings: Mapping[str, str] = NO_SETTIN
     password = read_password(state)
     port = choose_port(state, port)
     write_configuration(state, port, settings)
+    process = STARTER.submit(begin, state, account, programs).result()
+    server = Server(HOST, port, state / "data", password, process)
+    if not (is_ready(server) and accepts_password(server)):
+        kill(server)
+        raise PostgresError(
+            f"PostgreSQL did not start on port {port}. Correct what its log says and start again. "
+            f"{state / 'postgres.log'} ends:\n{last_lines(state)}"
+        )
+    return server
+
+
+def begin(state: Path, account: Account, programs: Path) -> psutil.Process:
+    """Start the server's first process. Called in the thread of `STARTER`, so that it lives as long as this process."""
     with os.fdopen(os.open(state / "postgres.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)) as log:
         started = subprocess.Popen(
             [str(programs / "postgres"), "-D", str(state / "data"), f"--config-file={state / 'postgresql.conf'}"],
@@ -64,16 +81,10 @@ def start(state: Path, *, port: int = 0, settings: Mapping[str, str] = NO_SETTIN
             stdout=log,
             stderr=log,
             start_new_session=True,
+            preexec_fn=ends_with_parent(SIGNALS["fast"]),  # noqa: PLW1509 -- one call that needs no lock
         )
-    server = Server(HOST, port, state / "data", password, psutil.Process(started.pid))
     started.returncode = 0  # psutil's Process watches and reaps it from here on, as it does with one left over
-    if not (is_ready(server) and accepts_password(server)):
-        kill(server)
-        raise PostgresError(
-            f"PostgreSQL did not start on port {port}. Correct what its log says and start again. "
-            f"{state / 'postgres.log'} ends:\n{last_lines(state)}"
-        )
-    return server
+    return psutil.Process(started.pid)
 
 
 def stop(server: Server | Path, *, mode: Literal["fast", "immediate", "smart"] = "fast") -> None:
@@ -103,8 +114,11 @@ def kill(server: Server) -> None:
         ends(process, STOPPED_WITHIN)
 
 
-def take_on(server: Server, port: int) -> Server:
-    """Return the server when it is on the port asked for and takes our password; raises PostgresError when not."""
+def take_on(server: Server, port: int) -> Server | None:
+    """Return the server when it is on the port asked for and takes our password, None when it was about to end.
+
+    Raises PostgresError when it is none of these.
+    """
     if port not in (0, server.port):
         raise PostgresError(
             f"PostgreSQL already runs on {server.data}, on port {server.port} (process {server.pid}). "
@@ -112,6 +126,8 @@ def take_on(server: Server, port: int) -> Server:
         )
     if is_ready(server) and accepts_password(server):
         return server
+    if ends(server.process, ENDING):  # whoever ran it has ended just now
+        return None
     raise PostgresError(
         f"A PostgreSQL left over from an earlier run (process {server.pid}) holds {server.data} and "
         f"does not take the password in {server.data.parent / 'password'}. "

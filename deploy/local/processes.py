@@ -6,14 +6,14 @@ Knows nothing of what the processes do.
 from __future__ import annotations
 
 import asyncio
-import ctypes
 import os
 import signal
-import sys
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING
+
+from deploy.local.parent import ends_with_parent
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -27,14 +27,6 @@ RESTART_PAUSES = (0.1, 0.5, 1.0, 2.0, 5.0)
 
 LONG_ENOUGH = 10.0
 """Seconds after which a process counts as having run, so that its next exit is again its first."""
-
-_PR_SET_PDEATHSIG = 1
-
-
-def _end_with_parent() -> None:
-    """Ask Linux to end this process when its parent is gone; elsewhere a killed runner leaves its children."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 @dataclass
@@ -59,23 +51,31 @@ class Process:
         return self._current.pid if running and self._current else None
 
     async def start(self) -> None:
-        """Start it and keep it running."""
+        """Start it and keep it running; after a stop, too."""
+        self._stopping = False
         await self._start_once()
         self._keeper = asyncio.create_task(self._keep())
 
     async def stop(self) -> None:
-        """End it in order; kill it when that takes too long."""
+        """End it in order, paused or not; kill it when that takes too long."""
         self._stopping = True
         if self._keeper:
             self._keeper.cancel()
         if self._current is None or self._current.returncode is not None:
             return
         self._current.terminate()
+        self.signal(signal.SIGCONT)
         try:
             await asyncio.wait_for(self._current.wait(), STOPPED_WITHIN.total_seconds())
         except TimeoutError:
             self._current.kill()
             await self._current.wait()
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send it a signal; nothing when none runs."""
+        if self.pid is not None:
+            with suppress(ProcessLookupError):
+                os.kill(self.pid, number)
 
     async def _start_once(self) -> None:
         with os.fdopen(os.open(self.output, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)) as output:
@@ -86,7 +86,7 @@ class Process:
                 stdout=output,
                 stderr=output,
                 start_new_session=True,
-                preexec_fn=_end_with_parent,
+                preexec_fn=ends_with_parent(signal.SIGTERM),
             )
 
     async def _keep(self) -> None:

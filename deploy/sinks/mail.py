@@ -21,7 +21,7 @@ _ANSWERS = {
 
 @dataclass(eq=False)
 class MailSink(Sink):
-    """A mail server (aiosmtpd). A line has at, channel, to, subject, message_id, body and behaviour."""
+    """A mail server (aiosmtpd). A line has at, channel, to, subject, message_id, notifications, body and behaviour."""
 
     _speaking: list[SMTP] = field(default_factory=list, repr=False)
 
@@ -49,6 +49,7 @@ class MailSink(Sink):
                     "to": to,
                     "subject": str(mail["Subject"]),
                     "message_id": str(mail["Message-ID"]),
+                    "notifications": [str(one) for one in mail.get_all("X-Lonewatch-Notification", [])],
                     "body": mail.get_content(),
                 }
             )

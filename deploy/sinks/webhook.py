@@ -15,7 +15,10 @@ _ANSWERS = {"accept": "204 No Content", "refuse_for_now": "503 Service Unavailab
 
 @dataclass(eq=False)
 class WebhookSink(Sink):
-    """A web server. A line has at, channel, path, headers, raw (the body as it came), body (its JSON) and behaviour."""
+    """A web server. A line has at, channel, path, headers, raw, body, notifications and behaviour.
+
+    ``raw`` is the body as it came, ``body`` its JSON, ``notifications`` the ids of what it carries.
+    """
 
     _serving: set[asyncio.Task[None]] = field(default_factory=set, repr=False)
 
@@ -48,8 +51,16 @@ class WebhookSink(Sink):
         line, *rest = (await reader.readuntil(b"\r\n\r\n")).decode().rstrip().split("\r\n")
         headers = {name.lower(): value for name, _, value in (header.partition(": ") for header in rest)}
         raw = (await reader.readexactly(int(headers.get("content-length", "0")))).decode()
+        body = _read(raw)
         behaviour = self.take(
-            {"channel": "webhook", "path": line.split()[1], "headers": headers, "raw": raw, "body": _read(raw)}
+            {
+                "channel": "webhook",
+                "path": line.split()[1],
+                "headers": headers,
+                "raw": raw,
+                "body": body,
+                "notifications": _carried(body),
+            }
         )
         if behaviour == "hang":
             await reader.read()  # until the other side hangs up
@@ -64,3 +75,12 @@ def _read(raw: str) -> Any:
         return json.loads(raw)
     except ValueError:
         return raw
+
+
+def _carried(body: Any) -> list[str]:
+    """Return the ids of the notifications that a body carries: of one, of a bundle, or none where it is something else."""
+    data = body.get("data") if isinstance(body, dict) else None
+    if not isinstance(data, dict):
+        return []
+    each = data.get("notifications", [data])
+    return [one["notification_id"] for one in each if isinstance(one, dict) and "notification_id" in one]

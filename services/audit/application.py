@@ -19,8 +19,9 @@ from services.audit.domain import (
     timeline,
     timeline_text,
 )
-from services.audit.readmodel import history_of_streams, history_of_visit, visits_of
+from services.audit.readmodel import History, history_of_streams, history_of_visit, visits_of
 from shared.contracts.base import stream_of
+from shared.contracts.escalations import EscalationOpened
 from shared.contracts.visits import VisitPlanned, WorkerHelpRequested, WorkerRegistered
 from shared.decider import Rejected
 from shared.runtime.commands import Commands, Decided, write
@@ -32,7 +33,6 @@ from shared.runtime.sealing import Keyring
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from shared.contracts.envelope import Recorded
     from shared.runtime.postgres import Pool
 
 __all__ = ["REFUSALS", "Application", "timeline_text"]
@@ -52,16 +52,16 @@ class Application:
 
     async def visit_timeline(self, reader: Identity, visit_id: str) -> dict[str, Any]:
         """Return the timeline of a visit. Raises Rejected, Forbidden, and what the log raises."""
-        stream_id = stream_of("visit", visit_id)
-        loaded = await self.commands.load([stream_id])
-        planned = next((event for event in loaded[stream_id].events if isinstance(event, VisitPlanned)), None)
-        if planned is None:
+        loaded = await self.commands.load([])
+        history = await history_of_visit(self.pool, visit_id)
+        site_id = _site_of(history)
+        if site_id is None:
             raise Rejected("visit_unknown")
-        allowed = await self.authority.authorise(reader, _READ, planned.site_id)
-        told = timeline(await history_of_visit(self.pool, visit_id), loaded.now)
-        await self._disclose(reader, allowed, told, visit_id, planned.site_id, visit_id=visit_id)
+        allowed = await self.authority.authorise(reader, _READ, site_id)
+        told = timeline(history.events, loaded.now)
+        await self._disclose(reader, allowed, told, visit_id, site_id, visit_id=visit_id)
         # A crash here leaves a disclosure without an answer: more was recorded than was read, never less.
-        return await self._shown(told, {"visit_id": visit_id})
+        return {**await self._shown(told, {"visit_id": visit_id}), "unreadable": list(history.unreadable)}
 
     async def worker_timeline(self, reader: Identity, worker_id: str) -> dict[str, Any]:
         """Return the timeline of what happened to a worker without a visit. Raises as ``visit_timeline``."""
@@ -71,25 +71,27 @@ class Application:
         if registered is None:
             raise Rejected("worker_unknown")
         allowed = await self.authority.authorise(reader, _READ, registered.site_id)
-        told = timeline(await self._history_of_worker(worker_id), loaded.now)
+        history = await self._history_of_worker(worker_id)
+        told = timeline(history.events, loaded.now)
         await self._disclose(reader, allowed, told, worker_id, registered.site_id, visit_id=None)
-        return await self._shown(told, {"worker_id": worker_id})
+        return {**await self._shown(told, {"worker_id": worker_id}), "unreadable": list(history.unreadable)}
 
     async def visits(self, reader: Identity, site_id: str, before: int | None) -> list[dict[str, Any]]:
         """Return the newest visits of a site with their first and last positions. Raises Forbidden."""
         await self.authority.authorise(reader, _READ, site_id)
         return [dict(row) for row in await visits_of(self.pool, site_id, before)]
 
-    async def _history_of_worker(self, worker_id: str) -> list[Recorded]:
+    async def _history_of_worker(self, worker_id: str) -> History:
         """Return the calls for help without a visit, their escalations, and the notifications that these asked for."""
         asked = [stream_of(kind, worker_id) for kind in ("worker", "escalation", "disclosure")]
-        history = [
+        found = await history_of_streams(self.pool, asked)
+        events = tuple(
             recorded
-            for recorded in await history_of_streams(self.pool, asked)
+            for recorded in found.events
             if not recorded.envelope.stream_id.startswith("worker-") or isinstance(recorded.event, WorkerHelpRequested)
-        ]
-        told = [stream_of("notification", notification_id) for notification_id in notification_ids(history)]
-        return sorted([*history, *await history_of_streams(self.pool, told)], key=lambda recorded: recorded.position)
+        )
+        told = [stream_of("notification", notification_id) for notification_id in notification_ids(events)]
+        return History(events, found.unreadable) + await history_of_streams(self.pool, told)
 
     async def _disclose(
         self, reader: Identity, allowed: Allowed, told: Timeline, subject_id: str, site_id: str, *, visit_id: str | None
@@ -130,3 +132,10 @@ class Application:
             for event in loaded[stream_id].events
             if isinstance(event, WorkerRegistered)
         }
+
+
+def _site_of(history: History) -> str | None:
+    """Return the site of a visit: of its plan, or, where nobody can read that, of an escalation about it."""
+    planned = [recorded.event.site_id for recorded in history.events if isinstance(recorded.event, VisitPlanned)]
+    opened = [recorded.event.site_id for recorded in history.events if isinstance(recorded.event, EscalationOpened)]
+    return next(iter((*planned, *opened)), None)

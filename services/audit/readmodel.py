@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from shared.contracts.envelope import Recorded, decode
+from shared.contracts.envelope import Recorded, Undecodable, decode
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,10 +33,10 @@ WHERE site_id = $1 AND ($2::bigint IS NULL OR first_position < $2) ORDER BY firs
 """
 
 # Everything about a visit, in order. Uses event_visit (visit_id, position).
-OF_VISIT = "SELECT record FROM log.event WHERE visit_id = $1 ORDER BY position"
+OF_VISIT = "SELECT position, record FROM log.event WHERE visit_id = $1 ORDER BY position"
 
 # Events of some streams that belong to no visit, in order. Uses event_stream_version (stream_id, version).
-OF_STREAMS = "SELECT record FROM log.event WHERE stream_id = ANY ($1) AND visit_id IS NULL ORDER BY position"
+OF_STREAMS = "SELECT position, record FROM log.event WHERE stream_id = ANY ($1) AND visit_id IS NULL ORDER BY position"
 
 
 async def apply_visit(connection: Connection, recorded: Recorded) -> None:
@@ -50,11 +51,34 @@ async def visits_of(pool: Pool, site_id: str, before: int | None) -> Sequence[Re
     return await pool.fetch(LIST, site_id, before, MOST_ROWS)
 
 
-async def history_of_visit(pool: Pool, visit_id: str) -> list[Recorded]:
-    """Return every event of a visit, of whichever service, in position order."""
-    return [decode(row["record"]) for row in await pool.fetch(OF_VISIT, visit_id)]
+@dataclass(frozen=True)
+class History:
+    """Events in position order, and the positions of records that nobody can read: told, and never hidden."""
+
+    events: tuple[Recorded, ...]
+    unreadable: tuple[int, ...] = ()
+
+    def __add__(self, other: History) -> History:
+        """Join two histories in position order."""
+        events = sorted((*self.events, *other.events), key=lambda recorded: recorded.position)
+        return History(tuple(events), tuple(sorted((*self.unreadable, *other.unreadable))))
 
 
-async def history_of_streams(pool: Pool, stream_ids: Sequence[str]) -> list[Recorded]:
-    """Return the events of these streams that belong to no visit, in position order."""
-    return [decode(row["record"]) for row in await pool.fetch(OF_STREAMS, list(stream_ids))]
+async def history_of_visit(pool: Pool, visit_id: str) -> History:
+    """Return every event of a visit, of whichever service."""
+    return _history(await pool.fetch(OF_VISIT, visit_id))
+
+
+async def history_of_streams(pool: Pool, stream_ids: Sequence[str]) -> History:
+    """Return the events of these streams that belong to no visit."""
+    return _history(await pool.fetch(OF_STREAMS, list(stream_ids)))
+
+
+def _history(rows: Sequence[Record]) -> History:
+    events, unreadable = [], []
+    for row in rows:
+        try:
+            events.append(decode(row["record"]))
+        except Undecodable:
+            unreadable.append(row["position"])
+    return History(tuple(events), tuple(unreadable))

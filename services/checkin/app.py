@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from services.checkin import api, clock, feed, pages
 from services.checkin.application import Application
 from services.checkin.domain import REFUSALS
+from services.checkin.self_checks import self_checks
 from shared.runtime.ids import new_token
 from shared.runtime.service import Base, Parts, running
 from shared.runtime.web import create_app
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 def build(base: Base) -> Parts:
     """Return the parts of checkin."""
-    application = Application(base.commands, base.keyring, base.authority)
+    application = Application(base.commands, base.keyring, base.authority, base.watch)
 
     def web(running: Running) -> FastAPI:
         app = create_app(running, REFUSALS, "Lonewatch checkin")
@@ -31,11 +32,13 @@ def build(base: Base) -> Parts:
         app.include_router(pages.router)
         return app
 
+    deadlines = clock.deadlines(application)
     return Parts(
         reactions=feed.reactions(application),
         read_models=feed.read_models(),
-        deadlines=clock.deadlines(application),
+        deadlines=deadlines,
         web=web,
+        self_checks=self_checks(base, deadlines),
     )
 
 

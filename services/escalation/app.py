@@ -9,6 +9,7 @@ from services.escalation.application import REFUSALS, Application
 from services.escalation.clock import deadlines
 from services.escalation.feed import reactions, read_models
 from services.escalation.pages import router as pages_router
+from services.escalation.self_checks import self_checks
 from shared.runtime.service import Base, Parts, Running
 from shared.runtime.web import create_app
 
@@ -27,4 +28,5 @@ def build(base: Base) -> Parts:
         app.include_router(pages_router)
         return app
 
-    return Parts(reactions(application), read_models(application), deadlines(application), web)
+    due = deadlines(application)
+    return Parts(reactions(application), read_models(application), due, web, self_checks(base, due))

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
+
+from services.escalation.application.reacting import look_at_deadline
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -13,4 +16,5 @@ if TYPE_CHECKING:
 
 def deadlines(application: Application) -> Mapping[str, OnDue]:
     """Return the handlers: a ladder's next turn, and the end of an acknowledgement."""
-    return {"step": application.look_at_deadline, "acknowledgement": application.look_at_deadline}
+    look = partial(look_at_deadline, application.commands)
+    return {"step": look, "acknowledgement": look}

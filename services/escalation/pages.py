@@ -20,6 +20,7 @@ from services.escalation.application import REFUSALS, Application, Confirmed
 from services.escalation.readmodel import of_link
 from shared.contracts.base import Code
 from shared.contracts.envelope import Undecodable
+from shared.contracts.troubles import UNKNOWN_WORKER
 from shared.decider import Rejected
 from shared.runtime.identity import Forbidden, Identity
 from shared.runtime.ids import new_id
@@ -33,6 +34,9 @@ from shared.runtime.web import Caller, request_digest
 router = APIRouter(prefix="/escalation", include_in_schema=False)
 
 _PAGES = Pages(Path(__file__).parent / "templates")
+
+NAMELESS = "a worker whom Lonewatch cannot name"
+"""Of whom nothing readable says who it is; the visit's id is on the page."""
 
 
 class Pressed(BaseModel):
@@ -53,7 +57,7 @@ class Pressed(BaseModel):
     def lacks(self) -> str | None:
         """What has to be chosen before this button means something."""
         if self.action == "resolve" and not (self.how and self.confirmed):
-            return "Choose how you know that the worker is safe, and tick that you confirm it. Nothing has been sent."
+            return "Choose how you know it, and tick that you confirm it. Nothing has been sent."
         if self.action == "stand_down" and not self.reason:
             return "Choose why it was a false alarm. Nothing has been sent."
         return None
@@ -133,6 +137,7 @@ async def _show(
     application: Application = request.app.state.application
     account = await application.read(identity, escalation_id)
     names = {worker_id: await application.name_of(worker_id) for worker_id in account.people}
+    names |= {UNKNOWN_WORKER: NAMELESS} if UNKNOWN_WORKER in names else {}
     plan = await application.plan_of(account)
     return _PAGES.show(
         "escalation.html",

@@ -13,6 +13,7 @@ from shared.contracts.escalations import (
     EscalationAcknowledged,
     EscalationExhausted,
     EscalationJoined,
+    EscalationLapsed,
     EscalationOpened,
     EscalationResolved,
     EscalationStoodDown,
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
     from shared.contracts.envelope import Recorded
     from shared.contracts.escalations import Ask
+    from shared.contracts.troubles import Trouble
     from shared.runtime.consumers import Apply
     from shared.runtime.postgres import Connection, Pool
     from shared.runtime.sealing import Keyring
@@ -36,13 +38,16 @@ MOST_ROWS = 500
 
 OPENED = """
 INSERT INTO escalation.escalation
-    (escalation_id, stream_id, visit_id, worker_id, site_id, trigger, state, opened_at, position)
-VALUES ($1, $2, $3, $4, $5, $6, 'open', $7, $8)
+    (escalation_id, stream_id, visit_id, worker_id, site_id, trigger, state, opened_at, position, service, concern)
+VALUES ($1, $2, $3, $4, $5, $6, 'open', $7, $8, $9, $10)
 ON CONFLICT (escalation_id) DO NOTHING
 """
 
 # A graver trigger joined; its ladder runs even where somebody holds the escalation.
-JOINED = "UPDATE escalation.escalation SET trigger = $2, state = 'open', position = $3 WHERE escalation_id = $1"
+JOINED = """
+UPDATE escalation.escalation SET trigger = $2, state = 'open', position = $3, service = $4, concern = $5
+WHERE escalation_id = $1
+"""
 EXHAUSTED = "UPDATE escalation.escalation SET exhausted = true, position = $2 WHERE escalation_id = $1"
 ACKNOWLEDGED = """
 UPDATE escalation.escalation SET state = $5, acknowledged_by = $2, runs_out_at = $3, position = $4
@@ -66,8 +71,8 @@ OF_LINK = "SELECT escalation_id, worker_id FROM escalation.link WHERE code_sha25
 
 # Newest first, of one site or of all, open or ended or both. Uses escalation_site (site_id, opened_at).
 LIST = """
-SELECT escalation_id, visit_id, worker_id, site_id, trigger, state, exhausted, acknowledged_by, runs_out_at, opened_at,
-    ended_at, position
+SELECT escalation_id, visit_id, worker_id, site_id, trigger, service, concern, state, exhausted, acknowledged_by,
+    runs_out_at, opened_at, ended_at, position
 FROM escalation.escalation
 WHERE ($1::text IS NULL OR site_id = $1) AND ($2::boolean IS NULL OR (ended_at IS NULL) = $2)
 ORDER BY opened_at DESC, position DESC LIMIT $3
@@ -89,9 +94,9 @@ async def _apply_row(connection: Connection, recorded: Recorded) -> None:
     match recorded.event:
         case EscalationOpened() as event:
             row = (event.escalation_id, recorded.envelope.stream_id, event.visit_id, event.worker_id, event.site_id)
-            await connection.execute(OPENED, *row, event.trigger, at, position)
-        case EscalationJoined(escalation_id=escalation_id, ladder_no=ladder_no, trigger=trigger) if ladder_no:
-            await connection.execute(JOINED, escalation_id, trigger, position)
+            await connection.execute(OPENED, *row, event.trigger, at, position, *_wrong(event.trouble))
+        case EscalationJoined(escalation_id=escalation_id, ladder_no=ladder_no) as event if ladder_no:
+            await connection.execute(JOINED, escalation_id, event.trigger, position, *_wrong(event.trouble))
         case EscalationExhausted(escalation_id=escalation_id):
             await connection.execute(EXHAUSTED, escalation_id, position)
         case EscalationAcknowledged(escalation_id=escalation_id, by=by, runs_out_at=runs_out_at, running=running):
@@ -103,8 +108,14 @@ async def _apply_row(connection: Connection, recorded: Recorded) -> None:
             await connection.execute(ENDED, escalation_id, "resolved", at, position)
         case EscalationStoodDown(escalation_id=escalation_id):
             await connection.execute(ENDED, escalation_id, "stood_down", at, position)
+        case EscalationLapsed(escalation_id=escalation_id):
+            await connection.execute(ENDED, escalation_id, "lapsed", at, position)
         case _:
             pass  # a step changes nothing of the row
+
+
+def _wrong(trouble: Trouble | None) -> tuple[str | None, str | None]:
+    return (None, None) if trouble is None else (trouble.service, trouble.concern)
 
 
 async def _apply_links(connection: Connection, recorded: Recorded, keyring: Keyring) -> None:
@@ -116,6 +127,7 @@ async def _apply_links(connection: Connection, recorded: Recorded, keyring: Keyr
             | EscalationExhausted(escalation_id=escalation_id, asks=asks)
             | EscalationResolved(escalation_id=escalation_id, asks=asks)
             | EscalationStoodDown(escalation_id=escalation_id, asks=asks)
+            | EscalationLapsed(escalation_id=escalation_id, asks=asks)
         ):
             rows = await _links(keyring, escalation_id, recorded.envelope.stream_id, asks)
             await connection.executemany(LINK, rows)

@@ -8,11 +8,23 @@ from typing import TYPE_CHECKING, Literal, cast
 import httpx2
 
 from services.notifier.api import router as api
-from services.notifier.application import REFUSALS, Application, Messages, People, Sender
+from services.notifier.application import (
+    REFUSALS,
+    Application,
+    Caller,
+    Composer,
+    Messages,
+    People,
+    Sender,
+    Starter,
+    TimingOut,
+)
 from services.notifier.channels.mail import Mail
 from services.notifier.channels.webhook import Webhook
 from services.notifier.clock import deadlines
+from services.notifier.crash import crash_at
 from services.notifier.feed import reactions, read_models
+from services.notifier.heartbeat import heartbeat
 from services.notifier.pages import router as pages
 from services.notifier.settings import Settings
 from shared.runtime.service import Base, Parts, Running
@@ -37,12 +49,14 @@ def build(base: Base) -> Parts:
     """Return what the runtime starts."""
     settings = cast("Settings", base.settings)  # ``__main__`` and the tests give no other
     people = People(base.commands)
+    composer = Composer(base.keyring, people, Messages(settings.public_url), settings.public_url)
+    at = crash_at(settings.crash_at)
     sender = Sender(
-        commands=base.commands,
-        messages=Messages(base.keyring, people, settings.public_url),
-        channels=channels(settings),
-        call_lasts=timedelta(seconds=settings.call_seconds),
-        tasks=base.tasks,
+        base.commands,
+        Starter(base.commands, composer, at),
+        Caller(base.commands, composer, channels(settings), timedelta(seconds=settings.call_seconds), at),
+        TimingOut(base.commands),
+        base.tasks,
     )
     application = Application(base.commands, base.keyring, base.authority, people, sender, base.pool)
 
@@ -53,7 +67,8 @@ def build(base: Base) -> Parts:
         app.state.application = application
         return app
 
-    return Parts(reactions(application), read_models(), deadlines(application), web)
+    loops = (sender.run, *heartbeat(base, settings.heartbeat_url))
+    return Parts(reactions(application), read_models(), deadlines(application), web, loops=loops)
 
 
 def channels(settings: Settings) -> Mapping[str, Channel]:

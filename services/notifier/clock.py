@@ -8,13 +8,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from services.notifier.application import Application
-    from shared.runtime.deadlines import Due, OnDue
+    from shared.runtime.deadlines import OnDue
 
 
 def deadlines(application: Application) -> Mapping[str, OnDue]:
     """Return the handler of each kind of deadline."""
-
-    async def send(due: Due) -> None:
-        await application.sender.send(due.stream_id, due.subject)
-
-    return {"send": send, "attempt": application.sender.time_out}
+    return {"send": application.sender.hand_over, "attempt": application.sender.time_out}

@@ -23,3 +23,8 @@ class Settings(ServiceSettings):
     """The sender of every mail, as name@host."""
     call_seconds: float = Field(default=10, gt=0, le=10)
     """The longest that one call to a mail server or a webhook may take; less than the 15 s that an attempt lasts."""
+    crash_at: str | None = None
+    """For tests alone: the crash point at which this process ends itself, and at which time of it (``after_call:3``)."""
+    heartbeat_url: SecretStr | None = None
+    """Asked for by GET every 15 s while everything that is due was done. Whoever knows it can keep the switch quiet, so it
+    is a secret. Without one nobody outside notices that Lonewatch is gone."""

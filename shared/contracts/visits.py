@@ -218,6 +218,8 @@ class VisitApproved(Event):
     assessment_version: int = 0
     """The version of the assessment's stream that the approver saw; 0 where nobody noted it."""
     by: Id
+    start_awaited_at: Instant | None = None
+    """From when the start is awaited: the planned start, or the approval where that came later. None: it is not awaited."""
     cites: Cites = Cites()
 
 

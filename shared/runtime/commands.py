@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 from weakref import WeakValueDictionary
 
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from shared.decider import Decider
     from shared.runtime.postgres import Pool
     from shared.runtime.sequencer import Sequencer
+    from shared.runtime.watch import Impairment, Watch
 
 C = TypeVar("C")
 E = TypeVar("E", bound="Event")
@@ -71,6 +72,8 @@ class Handled:
     outcome: Outcome
     decided: Decided
     now: datetime
+    watch: Impairment | None = None
+    """That nobody could be watched over when it was answered; whoever asked is told so."""
 
 
 Decision = Callable[[Loaded], Decided]
@@ -82,6 +85,7 @@ class Commands:
 
     pool: Pool
     sequencer: Sequencer
+    watch: Watch | None = None
     _turns: WeakValueDictionary[str, asyncio.Lock] = field(default_factory=WeakValueDictionary, repr=False)
 
     async def load(self, stream_ids: Sequence[str], tails: Mapping[str, int] = WHOLE) -> Loaded:
@@ -111,7 +115,7 @@ class Commands:
             if handled.decided.writes:
                 first = handled.decided.writes[0]
                 version = first.expected_version + len(first.events)
-            return handled
+            return replace(handled, watch=self.watch.impairment) if self.watch else handled
         except Rejected as rejected:
             outcome = f"rejected:{rejected.code}"
             raise

@@ -57,12 +57,20 @@ OnDue = Callable[[Due], Awaitable[None]]
 class Deadlines:
     """Polls the deadlines of one service."""
 
-    def __init__(self, pool: Pool, handlers: Mapping[str, OnDue], cycles: Cycles, troubles: Troubles) -> None:
-        """Handle each kind of deadline by its handler."""
+    def __init__(
+        self,
+        pool: Pool,
+        handlers: Mapping[str, OnDue],
+        cycles: Cycles,
+        troubles: Troubles,
+        before_claiming: Callable[[], Awaitable[None]],
+    ) -> None:
+        """Handle each kind of deadline by its handler; ``before_claiming`` says first that the service was away."""
         self._pool = pool
         self._handlers = handlers
         self._cycles = cycles
         self._troubles = troubles
+        self._before_claiming = before_claiming
         self._running: dict[Due, asyncio.Task[None]] = {}
 
     async def run(self) -> None:
@@ -80,7 +88,10 @@ class Deadlines:
 
     async def _look(self) -> int:
         """Claim what is due and start its handlers; none waits for another, and none runs here twice at once."""
+        await self._before_claiming()
         rows = await self._pool.fetch(CLAIM_DUE, list(self._handlers), MOST_CLAIMED, CLAIM)
+        if rows:
+            await self._before_claiming()  # this process may have been stopped in the middle
         for row in rows:
             due = Due(row["stream_id"], row["kind"], row["subject"], row["due_at"])
             if due not in self._running:

@@ -1,6 +1,6 @@
 """Follow the log: every 250 ms, look at every shard of every consumer, and let each take what it has not applied.
 
-A record that fails holds up its own shard alone.
+A record that fails holds up its own shard alone, and that for a second: then it is parked.
 """
 
 from __future__ import annotations
@@ -13,22 +13,14 @@ from typing import TYPE_CHECKING
 import structlog
 
 from shared.contracts.topics import SHARDS
+from shared.runtime.applying import READ_MODEL_BEHIND, READ_MODEL_ROWS, apply
 from shared.runtime.clock import monotonic, pause
-from shared.runtime.consumers import (
-    READ_MODEL_BEHIND,
-    READ_MODEL_ROWS,
-    MissingRowError,
-    Reaction,
-    ReadModel,
-    apply,
-    in_schema,
-    react,
-)
+from shared.runtime.consumers import Follower, Key, LeftToNewer, MissingRowError, Reaction, ReadModel, in_schema
 from shared.runtime.log import AlreadyApplied, FeedGap, Unavailable
 from shared.runtime.postgres import LOST
+from shared.runtime.reacting import react
 
 if TYPE_CHECKING:
-    from shared.runtime.commands import Commands
     from shared.runtime.postgres import Pool
     from shared.runtime.telemetry import Cycles
     from shared.runtime.troubles import Troubles
@@ -74,9 +66,6 @@ WHERE a.consumer = ANY ($1)
 # How many rows a reaction has: 64 for each topic, or its migration is missing.
 REACTION_ROWS = "SELECT topic, count(*) AS shards FROM log.applied WHERE consumer = $1 GROUP BY topic"
 
-Key = tuple[str, str, int]
-"""A consumer, a topic and a shard: what moves by itself."""
-
 log = structlog.get_logger()
 
 
@@ -90,7 +79,6 @@ class Feed:
         self,
         probes: Pool,
         pool: Pool,
-        commands: Commands,
         troubles: Troubles,
         reactions: Sequence[Reaction],
         read_models: Sequence[ReadModel],
@@ -98,11 +86,9 @@ class Feed:
     ) -> None:
         """Follow the log for these consumers; look by ``probes``, which nobody else keeps busy, and work by ``pool``."""
         self._probes = probes
-        self._pool = pool
-        self._sequencer = commands.sequencer
-        self._troubles = troubles
-        self._reactions = reactions
-        self._read_models = read_models
+        self._follower = Follower(pool, troubles)
+        self.reactions = tuple(reactions)
+        self.read_models = tuple(read_models)
         self._cycles = cycles
         self._working: dict[Key, asyncio.Task[None]] = {}
         self._failed: dict[Key, tuple[float, float]] = {}
@@ -112,8 +98,8 @@ class Feed:
 
     async def check(self) -> None:
         """Raise MissingRowError for a consumer without its rows."""
-        wanted = [(reaction.consumer, reaction.topics, REACTION_ROWS) for reaction in self._reactions]
-        wanted += [(model.name, model.topics, in_schema(READ_MODEL_ROWS, model)) for model in self._read_models]
+        wanted = [(reaction.consumer, reaction.topics, REACTION_ROWS) for reaction in self.reactions]
+        wanted += [(model.name, model.topics, in_schema(READ_MODEL_ROWS, model)) for model in self.read_models]
         for consumer, topics, query in wanted:
             rows = {row["topic"]: row["shards"] for row in await self._probes.fetch(query, consumer)}
             missing = [topic for topic in topics if rows.get(topic, 0) < SHARDS]
@@ -149,7 +135,7 @@ class Feed:
 
     async def oldest(self) -> float:
         """Return the age in seconds of the oldest record that some reaction has not applied; 0 where there is none."""
-        return float(await self._probes.fetchval(OLDEST, [reaction.consumer for reaction in self._reactions]) or 0)
+        return float(await self._probes.fetchval(OLDEST, [reaction.consumer for reaction in self.reactions]) or 0)
 
     def still_for(self) -> float:
         """Return the seconds since a consumer last moved, or had nothing to do."""
@@ -158,18 +144,18 @@ class Feed:
     async def look(self) -> int:
         """Start work on whatever is behind and not being worked on. Return how much is behind."""
         behind = 0
-        for reaction in self._reactions:
+        for reaction in self.reactions:
             rows = await self._probes.fetch(REACTION_BEHIND, reaction.consumer, reaction.topics)
             behind += len(rows)
             for row in rows:
                 key = (reaction.consumer, row["topic"], row["shard"])
-                self._start(key, partial(react, self._pool, self._sequencer, reaction, *row))
-        for model in self._read_models:  # one shard after another: rows of one read model share tables
+                self._start(key, partial(react, self._follower, reaction, *row))
+        for model in self.read_models:  # one shard after another: rows of one read model share tables
             rows = await self._probes.fetch(in_schema(READ_MODEL_BEHIND, model), model.name)
             behind += len(rows)
             for row in rows:
                 if not any(consumer == model.name for consumer, _, _ in self._working):
-                    self._start((model.name, *row), partial(apply, self._pool, model, *row))
+                    self._start((model.name, *row), partial(apply, self._follower, model, *row))
         if not behind:
             self._moved = monotonic()
         return behind
@@ -191,6 +177,9 @@ class Feed:
         except (FeedGap, AlreadyApplied):
             self._failed[key] = (monotonic() + LOOK_EVERY, 0.0)  # another replica is at it
             log.info("feed_reads_again", consumer=consumer, topic=topic, shard=shard)
+        except LeftToNewer:
+            self._failed[key] = (monotonic() + LOOK_EVERY, 0.0)
+            log.info("feed_leaves_to_newer", consumer=consumer, topic=topic, shard=shard)
         except Exception as error:  # whatever a record does to its handler, the other shards go on
             delay = min(max(2 * self._failed.get(key, (0.0, 0.0))[1], _FAILED_PAUSE), _LONGEST_PAUSE)
             self._failed[key] = (monotonic() + delay, delay)

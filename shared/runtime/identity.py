@@ -1,4 +1,4 @@
-"""Who is asking, and may they: bearer tokens to persons, grants to permissions. Fails closed."""
+"""Who is asking, and may they: bearer tokens and sessions to persons, grants to permissions. Fails closed."""
 
 from __future__ import annotations
 
@@ -9,11 +9,14 @@ from typing import TYPE_CHECKING
 from shared.contracts.base import OPERATOR_SITE, stream_of
 from shared.contracts.grants import Grants, fold_grants
 from shared.contracts.roles import Role, may
+from shared.runtime.accounts import Accounts
 from shared.runtime.clock import monotonic
 from shared.runtime.log import load
+from shared.runtime.passwords import Passwords
+from shared.runtime.sessions import Sessions
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from shared.runtime.postgres import Pool
 
@@ -52,6 +55,8 @@ class Identity:
     """Whoever is asking."""
 
     worker_id: str
+    session_id: str | None = None
+    """Of the session by which they ask; None for a token."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +67,15 @@ class Allowed:
     guards: Mapping[str, int]
 
 
+@dataclass(frozen=True)
+class _Folded:
+    """The grants after a version of a grant stream, and whether all of it could be read."""
+
+    version: int
+    grants: Grants
+    whole: bool
+
+
 class Authority:
     """Knows persons by their tokens and what they may do by the grants in the log."""
 
@@ -69,7 +83,11 @@ class Authority:
         """Read grants from the log behind ``pool`` and credentials from the keys database."""
         self._pool = pool
         self._keys = keys
+        self.accounts = Accounts(keys)
+        self.sessions = Sessions(keys)
+        self.passwords = Passwords()
         self._known: dict[bytes, tuple[float, str]] = {}
+        self._folded: dict[str, _Folded] = {}
 
     async def identify(self, token: str | None) -> Identity:
         """Return who holds this token. Raises NoIdentity."""
@@ -85,6 +103,13 @@ class Authority:
             raise NoIdentity
         self._known[digest] = (monotonic(), worker_id)
         return Identity(worker_id)
+
+    async def identify_session(self, secret: str | None, *, for_help: bool = False) -> Identity:
+        """Return whose session this is. One that has expired, and was not ended, is good ``for_help``. Raises NoIdentity."""
+        session = await self.sessions.find(secret) if secret else None
+        if session is None or not (session.live or for_help):
+            raise NoIdentity
+        return Identity(session.worker_id, session.session_id)
 
     async def remember(self, token: str, token_id: str, worker_id: str) -> None:
         """Let this token stand for a person from now on."""
@@ -103,13 +128,27 @@ class Authority:
         streams = [stream_of("grant", OPERATOR_SITE)]
         if site_id is not None:
             streams.insert(0, stream_of("grant", site_id))
-        loaded = await load(self._pool, streams)
-        if any(loaded[stream_id].unreadable for stream_id in streams):
+        folded = await self._grants(streams)
+        if not all(one.whole for one in folded.values()):
             raise Forbidden(operation)  # what cannot be read may have been a withdrawal
         grants = Grants()
         for stream_id in streams:
-            grants += fold_grants(loaded[stream_id].events)
+            grants += folded[stream_id].grants
         roles = grants.roles_of(identity.worker_id)
         if not may(operation, roles, own=own):
             raise Forbidden(operation)
-        return Allowed(roles, {stream_id: loaded[stream_id].version for stream_id in streams})
+        return Allowed(roles, {stream_id: folded[stream_id].version for stream_id in streams})
+
+    async def _grants(self, streams: Sequence[str]) -> Mapping[str, _Folded]:
+        """Return the grants of these streams as they are now. A stream is read again only where its version has moved."""
+        newest = await load(self._pool, streams, tails=dict.fromkeys(streams, 1))
+        kept = {it: self._folded[it] for it in streams if it in self._folded}
+        moved = [it for it in streams if it not in kept or kept[it].version != newest[it].version]
+        if moved:
+            loaded = await load(self._pool, moved)
+            for it in moved:
+                stream = loaded[it]
+                kept[it] = self._folded[it] = _Folded(
+                    stream.version, fold_grants(stream.events), whole=not stream.unreadable
+                )
+        return kept

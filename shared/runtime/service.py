@@ -11,19 +11,22 @@ import signal
 import sys
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import structlog
 import uvicorn
 
 from shared.runtime.clock import pause
+from shared.runtime.clock_check import ClockCheck
 from shared.runtime.commands import Commands
 from shared.runtime.consumers import MissingRowError, Reaction, ReadModel
 from shared.runtime.deadlines import Deadlines, OnDue
 from shared.runtime.feed import Feed
 from shared.runtime.identity import Authority
+from shared.runtime.outages import Outages
 from shared.runtime.postgres import LOST, open_pool
 from shared.runtime.sealing import Keyring, WrongWrappingKeyError, read_wrapping_key
+from shared.runtime.self_checks import Check, Columns, SelfChecks
 from shared.runtime.sequencer import Sequencer
 from shared.runtime.settings import RELEASE, ServiceSettings
 from shared.runtime.telemetry import Cycles, configure_logging
@@ -31,7 +34,7 @@ from shared.runtime.troubles import Troubles
 from shared.runtime.watch import Watch
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+    from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
 
     from fastapi import FastAPI
 
@@ -58,6 +61,7 @@ class Base:
     authority: Authority
     troubles: Troubles
     watch: Watch
+    cycles: Cycles
     release: str = RELEASE
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
     """Work that outlives whoever began it; at the end of the service it is waited for."""
@@ -65,12 +69,15 @@ class Base:
 
 @dataclass(frozen=True)
 class Parts:
-    """What a service brings: its consumers, the handlers of its deadlines, and its application."""
+    """What a service brings: its consumers, the handlers of its deadlines, its application, and what else it does."""
 
     reactions: Sequence[Reaction]
     read_models: Sequence[ReadModel]
     deadlines: Mapping[str, OnDue]
     web: Callable[[Running], FastAPI]
+    self_checks: Sequence[Check] = ()
+    loops: Sequence[Callable[[], Coroutine[Any, Any, None]]] = ()
+    """What else goes on until the service is told to stop; cancelled with the feed and the clock."""
 
 
 @dataclass(frozen=True)
@@ -103,24 +110,28 @@ async def running(
         appends = await _open(stack, settings.database.get_secret_value(), 1)  # the sequencer makes one call at a time
         keys = await _open(stack, settings.keys_database.get_secret_value(), 3)
         sequencer = Sequencer(appends, RELEASE)
-        commands = Commands(pool, sequencer)
+        watch = Watch(probes, settings.alarm_chain, settings.ring)
+        commands = Commands(pool, sequencer, watch)
         base = Base(
             name=name,
             settings=settings,
             pool=pool,
             commands=commands,
             troubles=Troubles(commands, name),
-            watch=Watch(),
+            watch=watch,
+            cycles=Cycles(probes, settings.replica),
             keyring=Keyring(keys, read_wrapping_key(settings.wrapping_key_file)),
             authority=Authority(pool, keys),
         )
         await base.keyring.keyed_hash("digest", b"")  # a wrong wrapping key shows here and not at the first alarm
         parts = build(base)
-        cycles = Cycles(probes, settings.replica)
-        feed = Feed(probes, pool, base.commands, base.troubles, parts.reactions, parts.read_models, cycles)
-        deadlines = Deadlines(probes, parts.deadlines, cycles, base.troubles)
+        feed = Feed(probes, pool, base.troubles, parts.reactions, parts.read_models, base.cycles)
+        outages = Outages(probes, base.troubles, name, base.cycles)
+        deadlines = Deadlines(probes, parts.deadlines, base.cycles, base.troubles, outages.before_claiming)
         await feed.check()
-        loops = [asyncio.create_task(loop) for loop in (feed.run(), deadlines.run(), cycles.run(), sequencer.run())]
+        await watch.refresh()
+        looking = (feed.run, deadlines.run, base.cycles.run, watch.run, *_comparing(base, parts), *parts.loops)
+        loops = [asyncio.create_task(loop()) for loop in (*looking, sequencer.run)]
         stack.push_async_callback(_end, loops, base.tasks, deadlines)
         for loop in loops:
             loop.add_done_callback(_die_loudly)
@@ -135,12 +146,19 @@ async def running(
                 authority=base.authority,
                 feed=feed,
                 deadlines=deadlines,
-                cycles=cycles,
+                cycles=base.cycles,
                 troubles=base.troubles,
                 watch=base.watch,
             ),
             parts,
         )
+
+
+def _comparing(base: Base, parts: Parts) -> Sequence[Callable[[], Coroutine[Any, Any, None]]]:
+    """Return the loops by which a service compares its own accounts of one thing, and its clock with the log's."""
+    columns = Check("columns", Columns(base.pool, base.name).look)
+    checks = SelfChecks(base.troubles, [columns, *parts.self_checks], base.cycles)
+    return checks.run, ClockCheck(base.pool, base.troubles, base.settings.replica).run
 
 
 class _Server(uvicorn.Server):

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pydantic import SecretStr
+from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 RELEASE = "0.1.0"
 """Written into every event: what decided it."""
+
+RING = "Ring your supervisor or the duty desk; where somebody may be in danger, ring the emergency services."
+"""What is said where the operator has not said whom to ring: true everywhere, and nobody's number."""
 
 
 class ServiceSettings(BaseSettings):
@@ -28,3 +31,7 @@ class ServiceSettings(BaseSettings):
     """Tells replicas of one service apart."""
     public_url: str = "http://127.0.0.1:8080"
     """Where people reach the front: links in messages begin with it."""
+    alarm_chain: tuple[str, ...] = ("checkin", "escalation", "notifier", "audit")
+    """The services without which nobody is watched over; a test that runs one alone gives fewer."""
+    ring: str = Field(default=RING, min_length=1, max_length=300)
+    """Whom to ring while the watch is impaired, as one sentence; every answer then says it."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import sys
 import traceback
+from contextlib import suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -42,8 +43,15 @@ FRESH = timedelta(seconds=10)
 _WRITE_EVERY = 1.0
 """Seconds between two writes of finished cycles: ten of them fit into what counts as fresh."""
 
-# Say that a loop has finished a cycle.
-FINISH_CYCLE = "SELECT log.finish_cycle($1, $2)"
+_LATELY = 2 * _WRITE_EVERY
+"""Seconds after which a finished cycle is not written any more: a process that was stopped must not say, when it goes on,
+that it has just looked."""
+
+_FIRST = 0.1
+"""Seconds between two looks for a first finished cycle: at a start somebody waits for it."""
+
+# Say that loops have finished a cycle.
+FINISH_CYCLES = "SELECT log.finish_cycles($1, $2)"
 
 
 def _places_only(_logger: Any, _method: str, line: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
@@ -97,15 +105,18 @@ class Cycles:
         return {loop: now - finished for loop, finished in self._finished.items()}
 
     async def run(self) -> None:
-        """Write what has finished, every second, until cancelled."""
+        """Write what has finished, every second and in one call, until cancelled."""
         written: dict[str, float] = {}
         while True:
-            for loop, finished in list(self._finished.items()):
-                CYCLE_AGE.labels(loop).set(monotonic() - finished)
-                if written.get(loop) != finished:
-                    try:
-                        await self._pool.execute(FINISH_CYCLE, self._replica, loop)
-                        written[loop] = finished
-                    except (asyncpg.PostgresError, *LOST):
-                        break  # said by the loops themselves; it must not end a service that still watches
-            await pause(_WRITE_EVERY)
+            now = monotonic()
+            finished = {loop: at for loop, at in self._finished.items() if written.get(loop) != at}
+            for loop, at in self._finished.items():
+                CYCLE_AGE.labels(loop).set(now - at)
+            lately = [loop for loop, at in finished.items() if now - at < _LATELY]
+            if lately:
+                with suppress(
+                    asyncpg.PostgresError, *LOST
+                ):  # said by the loops themselves; it must not end the service
+                    await self._pool.execute(FINISH_CYCLES, self._replica, lately)
+                    written |= finished
+            await pause(_WRITE_EVERY if written else _FIRST)

@@ -21,39 +21,51 @@ from prometheus_client import generate_latest
 from starlette.exceptions import HTTPException
 
 from shared.decider import Rejected
-from shared.runtime.identity import Authority, Forbidden, Identity, NoIdentity
+from shared.runtime.asking import CrossSite, identify
+from shared.runtime.identity import Forbidden, Identity, NoIdentity
 from shared.runtime.ids import new_id
 from shared.runtime.log import By, OtherContent, Outside, Unavailable, WrongExpectedVersion
+from shared.runtime.patience import Patience
 from shared.runtime.postgres import LOST
 from shared.runtime.records import Malformed
+from shared.runtime.status import Status
 from shared.runtime.telemetry import FEED_AGE, FRESH, REGISTRY
+from shared.runtime.watch import ImpairedError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from shared.runtime.commands import Handled
     from shared.runtime.service import Running
+    from shared.runtime.watch import Watch
 
 log = structlog.get_logger()
 
 _SENTENCES = {
     "no_identity": "Send the token that was issued to you as 'Authorization: Bearer …'.",
+    "cross_site": "Your browser says that another site sent this; open Lonewatch's own page and do it there, or show a token.",
     "forbidden": "You hold no role here that may do this; ask an administrator of the site for it.",
     "invalid": "The request is not as it should be; each entry of 'errors' says what is wrong where.",
     "other_content": "This Idempotency-Key was used before for another request; use a new key for a new request.",
     "busy": "Others changed the same thing at the same moment; send the request again.",
     "unavailable": "The log cannot be reached, so it is not known whether this took effect; send it again with the same Idempotency-Key.",
     "malformed": "The request cannot be stored.",
+    "watch_impaired": "Nobody can be watched over at this moment, so no visit is approved or started; 'ring' says whom to ring.",
     "no_such_path": "There is nothing at this address; see openapi.json for what there is.",
     "not_possible": "This cannot be done at this address; see openapi.json for what can.",
     "failed": "Something failed here; the lines of the service say where. Send it again with the same Idempotency-Key.",
 }
 
+TRY_AGAIN = {"Retry-After": "10"}
+"""Seconds until it is worth asking again: a service that was restarted has finished a cycle by then."""
+
 _PLAIN_KEY = re.compile(r"[\x21-\x7e]{1,128}")
 """An Idempotency-Key that is kept as it is."""
 
 
-def problem(status: int, code: str, detail: str | None = None, **more: Any) -> JSONResponse:
+def problem(
+    status: int, code: str, detail: str | None = None, *, headers: Mapping[str, str] | None = None, **more: Any
+) -> JSONResponse:
     """Answer with a problem: a code for machines, a sentence for people. Never what was sent."""
     body = {
         "status": status,
@@ -62,7 +74,16 @@ def problem(status: int, code: str, detail: str | None = None, **more: Any) -> J
         "detail": detail or _SENTENCES[code],
         **more,
     }
-    return JSONResponse(body, status, media_type="application/problem+json")
+    return JSONResponse(body, status, headers, media_type="application/problem+json")
+
+
+def unavailable(watch: Watch) -> JSONResponse:
+    """Answer that it is not known what became of a request, whom to ring instead, and what is wrong with the watch."""
+    return problem(503, "unavailable", headers=TRY_AGAIN, ring=watch.ring, **_told(watch))
+
+
+def _told(watch: Watch) -> dict[str, Any]:
+    return {"watch": watch.impairment.shown()} if watch.impairment else {}
 
 
 @dataclass(frozen=True)
@@ -79,11 +100,14 @@ class Caller:
         return By(actor=self.identity.worker_id, correlation_id=self.correlation_id)
 
 
-async def reader(request: Request, authorization: Annotated[str | None, Header()] = None) -> Identity:
-    """Say who is asking. Raises NoIdentity."""
-    scheme, _, token = (authorization or "").partition(" ")
-    authority: Authority = request.app.state.running.authority
-    return await authority.identify(token if scheme.lower() == "bearer" else None)
+async def reader(request: Request) -> Identity:
+    """Say who is asking, by a token or by a session. Raises NoIdentity and CrossSite."""
+    return await identify(request)
+
+
+async def reader_for_help(request: Request) -> Identity:
+    """Say who calls for help: by a session that has expired, too. Raises NoIdentity."""
+    return await identify(request, for_help=True)
 
 
 async def caller(
@@ -109,9 +133,10 @@ async def request_digest(running: Running, where: str, body: bytes) -> bytes:
 
 
 def answer(handled: Handled) -> dict[str, Any]:
-    """Return what a command answers: the first answer, where in the log it stands, and when it was recorded."""
+    """Return what a command answers: the first answer, where in the log it stands, when it was recorded, and what of the watch."""
     outcome = handled.outcome
-    return {**handled.decided.answer, "position": outcome.last_position, "recorded_at": outcome.recorded_at}
+    told = {"watch": handled.watch.shown()} if handled.watch else {}
+    return {**handled.decided.answer, "position": outcome.last_position, "recorded_at": outcome.recorded_at, **told}
 
 
 def create_app(running: Running, refusals: Mapping[str, str], title: str) -> FastAPI:
@@ -121,7 +146,8 @@ def create_app(running: Running, refusals: Mapping[str, str], title: str) -> Fas
         title=title, version=running.release, openapi_url=f"{prefix}/openapi.json", docs_url=None, redoc_url=None
     )
     app.state.running = running
-    _add_problems(app, refusals)
+    _add_problems(app, refusals, running.watch)
+    app.add_middleware(Patience, instead=lambda: unavailable(running.watch))
 
     @app.get("/healthz", name="healthz", include_in_schema=False)
     @app.get(f"{prefix}/healthz", name="healthz")
@@ -135,7 +161,22 @@ def create_app(running: Running, refusals: Mapping[str, str], title: str) -> Fas
         """Say whether every loop has finished a cycle lately and no record waits too long."""
         stale, oldest = await _readiness(running)
         response.status_code = 503 if stale else 200
-        return {"ready": not stale, "stale": stale, "oldest_waiting_seconds": oldest, "cycles": running.cycles.ages()}
+        impaired = running.watch.impairment
+        return {
+            "ready": not stale,
+            "stale": stale,
+            "oldest_waiting_seconds": oldest,
+            "cycles": running.cycles.ages(),
+            "watch": {"impaired": True, "why": list(impaired.why)} if impaired else {"impaired": False},
+        }
+
+    status = Status(running.pool, running.watch)
+
+    @app.get(f"{prefix}/status", name="read_status")
+    async def read_status(identity: Annotated[Identity, Depends(reader)]) -> dict[str, Any]:
+        """Say how all services are: replicas, backlogs, what is overdue, what is not settled, and the heartbeat."""
+        await running.authority.authorise(identity, "read_status", None)
+        return {"release": running.release, **await status.read()}
 
     @app.get("/metrics", name="metrics", include_in_schema=False)
     @app.get(f"{prefix}/metrics", name="metrics", include_in_schema=False)
@@ -161,12 +202,12 @@ async def _readiness(running: Running) -> tuple[list[str], float | None]:
     return stale, oldest
 
 
-def _add_problems(app: FastAPI, refusals: Mapping[str, str]) -> None:
+def _add_problems(app: FastAPI, refusals: Mapping[str, str], watch: Watch) -> None:
     """Turn what is raised below into problems."""
 
     async def rejected(_request: Request, error: Any) -> Response:
         status = 404 if error.code.endswith("_unknown") else 409
-        return problem(status, error.code, refusals[error.code])
+        return problem(status, error.code, refusals[error.code], **_told(watch))
 
     async def invalid(_request: Request, error: Any) -> Response:
         errors = [{"where": ".".join(map(str, item["loc"])), "what": item["msg"]} for item in error.errors()]
@@ -179,9 +220,16 @@ def _add_problems(app: FastAPI, refusals: Mapping[str, str]) -> None:
         code = "no_such_path" if error.status_code == HTTPStatus.NOT_FOUND else "not_possible"
         return problem(error.status_code, code)
 
+    async def impaired(_request: Request, _error: Exception) -> Response:
+        why = watch.impairment.why if watch.impairment else ()  # it may be over by now; the caller tries again
+        return problem(503, "watch_impaired", headers=TRY_AGAIN, why=list(why), ring=watch.ring)
+
+    async def lost(_request: Request, _error: Exception) -> Response:
+        return unavailable(watch)
+
     async def failed(request: Request, error: Exception) -> Response:
         log.error("request_failed", path=request.scope.get("path", "").split("/")[1:3], exc_info=error)
-        return problem(500, "failed")
+        return problem(500, "failed", ring=watch.ring, **_told(watch))
 
     app.add_exception_handler(Rejected, rejected)
     app.add_exception_handler(RequestValidationError, invalid)
@@ -190,12 +238,14 @@ def _add_problems(app: FastAPI, refusals: Mapping[str, str]) -> None:
     for kind, status, code in (
         (NoIdentity, 401, "no_identity"),
         (Forbidden, 403, "forbidden"),
+        (CrossSite, 403, "cross_site"),
         (OtherContent, 409, "other_content"),
         (WrongExpectedVersion, 409, "busy"),
-        (Unavailable, 503, "unavailable"),
-        *((lost, 503, "unavailable") for lost in LOST),
     ):
         app.add_exception_handler(kind, _fixed(status, code))
+    app.add_exception_handler(ImpairedError, impaired)
+    for unreached in (Unavailable, *LOST):
+        app.add_exception_handler(unreached, lost)
     app.add_exception_handler(Exception, failed)
 
 

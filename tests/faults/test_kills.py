@@ -3,64 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
 
 import pytest
 
-from tests.support.live_world import DEE, HANA, SAM, LiveWorld
+from tests.faults.story import RULES, outline, told, undisturbed
+from tests.support.live_world import DEE, SAM, LiveWorld
 from tests.support.operator_policy import policy, seconds
 from tests.support.reached import press
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-MISSED = "visit.check_in_missed.v1"
-RULES = policy(interval=seconds(3), grace=seconds(1), waits=(seconds(5), seconds(60)))
-
 LANES = 4
 """Visits that check in without a pause while PostgreSQL crashes."""
-
-Strike = Callable[[str], Awaitable[None]]
-
-
-async def undisturbed(_service: str) -> None:
-    """Kill nobody."""
-
-
-async def told(world: LiveWorld, strike: Strike) -> str:
-    """Tell the story, striking each process at its moment; return the visit's id."""
-    visit = await world.start_visit()
-    await world.check_in(visit)
-    await world.happened(visit, "visit.reminder_due.v1", times=2)
-    await strike("checkin")  # the deadline passes while nobody looks
-    await world.happened(visit, MISSED)
-    await strike("escalation")  # the miss is in the log, and somebody has to be told
-    await world.is_told(visit, SAM)
-    await strike("notifier")  # a message has arrived, and its outcome may not be in the log
-    hana = await world.is_told(visit, HANA)
-    await asyncio.gather(strike("front"), press(hana.data["link"], "acknowledge"))  # the press is under way
-    await world.happened(visit, "escalation.acknowledged.v1")
-    await press(hana.data["link"], "resolve", how="met_in_person", confirmed="yes")
-    await world.happened(visit, "visit.watch_resumed.v1")
-    await world.check_in(visit)
-    await world.end(visit)
-    await strike("audit")  # what it shows comes from the log
-    for who in (SAM, HANA):
-        await world.is_told(visit, who, "all_clear")
-    return visit
-
-
-async def outline(world: LiveWorld, visit: str) -> list[object]:
-    """Return what two tellings must have in common: each stream's events in order, and who was told of what.
-
-    Attempts are left out: a message whose outcome nobody knows goes again.
-    """
-    facts = await world.live.log.facts(visit)
-    streams = [[one.type for one in facts if one.stream_id.startswith(kind)] for kind in ("visit-", "escalation-")]
-    queued = [one.data for one in facts if one.type == "notification.queued.v1"]
-    asked = sorted((one["recipient_id"].removeprefix(f"{world.site_id}-"), one["kind"]) for one in queued)
-    summary = (await world.timeline(visit))["summary"]
-    steps = [len(one["steps"]) for one in summary["escalations"]]
-    return [*streams, asked, summary["status"], steps]
 
 
 async def test_the_story_ends_the_same_when_every_process_is_killed_once(world: LiveWorld) -> None:

@@ -11,16 +11,28 @@ from dataclasses import dataclass, field
 import httpx2
 import pytest
 
-from deploy.front import LARGEST_BODY, create_front
+import deploy.front
+from deploy import asking
+from deploy.asking import Replicas
+from deploy.front import LARGEST_BODY, RING, create_front
 from deploy.local.installation import free_port
+from shared.runtime.clock import monotonic, pause
+
+MANY = 400
+"""Requests at once: so many visits of one site may be missed in one second."""
+
+CHECK_IN = "/checkin/visits/v1/check-ins"
 
 
 @dataclass
 class Replica:
-    """A server that remembers what came and says how much; ``silent`` lets it answer nothing."""
+    """A server that remembers what came and says how much; ``silent`` lets it answer nothing, ``status`` something else."""
 
     silent: bool = False
     port: int = 0
+    status: str = "200 OK"
+    after: float = 0
+    """Seconds that it thinks before it answers."""
     came: list[tuple[str, dict[str, str], bytes]] = field(default_factory=list)
 
     async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -31,7 +43,9 @@ class Replica:
         if self.silent:
             await reader.read()
         text = json.dumps({"came": len(self.came)}).encode()
-        writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nset-cookie: a=1\r\nset-cookie: b=2\r\n")
+        await pause(self.after)
+        writer.write(f"HTTP/1.1 {self.status}\r\ncontent-type: application/json\r\n".encode())
+        writer.write(b"set-cookie: a=1\r\nset-cookie: b=2\r\n")
         writer.write(f"content-length: {len(text)}\r\nconnection: close\r\n\r\n".encode() + text)
         writer.close()
 
@@ -42,7 +56,7 @@ class Replica:
 
 @asynccontextmanager
 async def serving(replica: Replica) -> AsyncIterator[Replica]:
-    server = await asyncio.start_server(replica.answer, "127.0.0.1", replica.port)
+    server = await asyncio.start_server(replica.answer, "127.0.0.1", replica.port, backlog=MANY)
     replica.port = server.sockets[0].getsockname()[1]
     try:
         yield replica
@@ -56,9 +70,15 @@ async def checkin() -> AsyncIterator[Replica]:
         yield replica
 
 
-def front(*replicas: str) -> httpx2.AsyncClient:
-    transport = httpx2.ASGITransport(app=create_front({"checkin": replicas}))
-    return httpx2.AsyncClient(transport=transport, base_url="http://front.test")
+@pytest.fixture
+async def other() -> AsyncIterator[Replica]:
+    async with serving(Replica()) as replica:
+        yield replica
+
+
+def front(*replicas: str, ring: str = RING) -> httpx2.AsyncClient:
+    transport = httpx2.ASGITransport(app=create_front({"checkin": replicas}, ring))
+    return httpx2.AsyncClient(transport=transport, base_url="http://front.test", timeout=30)
 
 
 async def test_headers_pass_whatever_bytes_they_have(checkin: Replica) -> None:
@@ -99,6 +119,105 @@ async def test_another_replica_is_asked_with_the_same_id_when_one_is_silent(chec
         answer = await client.post("/checkin/visits/v1/check-ins", content=b"{}")
     assert answer.status_code == 200
     assert silent.came[0][1]["idempotency-key"] == checkin.came[0][1]["idempotency-key"]
+
+
+async def test_replicas_are_asked_in_turn(checkin: Replica, other: Replica) -> None:
+    async with front(checkin.url, other.url) as client:
+        for _ in range(6):
+            await client.post(CHECK_IN, content=b"{}")
+    assert (len(checkin.came), len(other.came)) == (3, 3)
+
+
+async def test_whoever_did_not_answer_is_asked_last_for_a_while(checkin: Replica) -> None:
+    async with serving(Replica(silent=True)) as silent, front(silent.url, checkin.url) as client:
+        for _ in range(5):
+            assert (await client.post(CHECK_IN, content=b"{}")).status_code == 200
+        assert (len(silent.came), len(checkin.came)) == (1, 5)
+
+
+def test_after_that_while_it_is_asked_in_turn_again_and_at_once_when_it_answers() -> None:
+    replicas = Replicas(("a", "b"))
+    replicas.did_not_answer("a", 100.0)
+    assert replicas.in_turn(101.0) == ["b", "a"]
+    assert replicas.in_turn(109.9) == ["b", "a"]
+    assert replicas.in_turn(100.0 + asking.ASKED_LAST_FOR) == ["a", "b"]
+    replicas.answered("a")
+    replicas.in_turn(101.0)
+    assert replicas.in_turn(101.0) == ["a", "b"]
+
+
+async def test_the_only_replica_is_asked_whether_it_answered_before_or_not() -> None:
+    replica = Replica(port=free_port())
+    async with front(replica.url) as client:
+        asked = asyncio.create_task(client.get("/checkin/"))
+        await asyncio.wait({asked}, timeout=0.3)  # it has not answered by now
+        async with serving(replica):
+            assert (await asked).status_code == 200
+            assert (await client.get("/checkin/")).status_code == 200
+
+
+async def test_replicas_that_are_all_slow_are_waited_for_and_not_cut_off_to_begin_anew(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(asking, "TRY_ANOTHER_AFTER", 0.2)
+    slow = Replica(after=0.5), Replica(after=0.5)
+    async with serving(slow[0]) as one, serving(slow[1]) as two, front(one.url, two.url) as client:
+        answer = await client.post(CHECK_IN, content=b"{}")
+    assert answer.status_code == 200
+    assert (len(one.came), len(two.came)) == (1, 1)
+    assert one.came[0][1]["idempotency-key"] == two.came[0][1]["idempotency-key"]
+
+
+async def test_a_replica_that_says_it_cannot_leaves_the_question_to_one_other(checkin: Replica) -> None:
+    async with serving(Replica(status="503 Service Unavailable")) as unable, front(unable.url, checkin.url) as client:
+        answer = await client.post(CHECK_IN, headers={"Idempotency-Key": "mine"}, content=b"{}")
+    assert answer.status_code == 200
+    assert [one.came[0][1]["idempotency-key"] for one in (unable, checkin)] == ["mine", "mine"]
+
+
+async def test_when_two_replicas_cannot_the_caller_hears_what_they_say_and_no_third_is_asked(checkin: Replica) -> None:
+    async with (
+        serving(Replica(status="503 Service Unavailable")) as one,
+        serving(Replica(status="503 Service Unavailable")) as two,
+        front(one.url, two.url, checkin.url) as client,
+    ):
+        answer = await client.post(CHECK_IN, content=b"{}")
+    assert (answer.status_code, answer.json()) == (503, {"came": 1})
+    assert checkin.came == []
+
+
+async def test_when_nobody_answers_a_caller_in_danger_learns_in_time_whom_to_ring(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert deploy.front.URGENT_WITHIN <= 8
+    monkeypatch.setattr(deploy.front, "URGENT_WITHIN", 1.0)
+    silent = Replica(silent=True), Replica(silent=True)
+    async with (
+        serving(silent[0]) as one,
+        serving(silent[1]) as two,
+        front(one.url, two.url, ring="Ring 4711.") as client,
+    ):
+        began = monotonic()
+        answers = await asyncio.gather(client.post(CHECK_IN), client.post("/checkin/workers/ada/help"))
+        took = monotonic() - began
+    assert took < 2
+    for answer in answers:
+        problem = answer.json()
+        assert (answer.status_code, problem["code"], problem["ring"]) == (503, "unavailable", "Ring 4711.")
+        assert answer.headers["content-type"] == "application/problem+json"
+        assert problem["watch"] == {
+            "impaired": True,
+            "why": ["no replica of checkin answers"],
+            "ring": "Ring 4711.",
+        }
+
+
+async def test_400_requests_at_once_are_all_answered_while_a_replica_is_silent(checkin: Replica) -> None:
+    checkin.after = 1.0
+    async with serving(Replica(silent=True)) as silent, front(silent.url, checkin.url) as client:
+        answers = await asyncio.gather(*(client.post(CHECK_IN, content=b"{}") for _ in range(MANY)))
+    assert [answer.status_code for answer in answers] == [200] * MANY
+    assert len({headers["idempotency-key"] for _, headers, _ in checkin.came}) == MANY
 
 
 async def test_a_service_that_is_starting_is_waited_for() -> None:

@@ -3,7 +3,10 @@
 import os
 import socket
 import stat
+import subprocess
+import sys
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import asyncpg
@@ -11,8 +14,21 @@ import psutil
 import pytest
 
 from deploy.local import account
+from deploy.local.configuration import connections_for
 from deploy.local.postgres import PostgresError, Server, kill, running, start, stop
+from deploy.local.server import ends
 from tests.support.postgres import temporary_state
+
+RUNNER = """
+import sys
+from pathlib import Path
+from concurrent.futures import ThreadPoolExecutor
+from deploy.local.postgres import start
+with ThreadPoolExecutor(1) as thread:
+    print(thread.submit(start, Path(sys.argv[1])).result().pid, flush=True)
+sys.stdin.read()
+"""
+"""A runner that starts a server from a thread that is gone before the runner is."""
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root hands PostgreSQL to another account")
 
@@ -100,7 +116,7 @@ async def test_every_way_in_asks_for_a_password_and_stays_on_this_machine(server
         ("data_checksums", "on"),
         ("server_encoding", "UTF8"),
         ("TimeZone", "UTC"),
-        ("max_connections", "100"),
+        ("max_connections", "200"),
         ("shared_buffers", "128MB"),
     ],
 )
@@ -151,6 +167,34 @@ def test_a_server_left_over_from_an_earlier_run_is_taken_on(server: Server, stat
     again = start(state)
     assert again == server
     assert again.pid == server.pid
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a child that its parent is gone")
+async def test_a_server_ends_with_its_killed_runner_and_the_next_start_finds_everything(state: Path) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", RUNNER, str(state)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as runner:
+        assert runner.stdout is not None
+        started = psutil.Process(int(runner.stdout.readline()))
+        server = running(state)
+        assert server is not None
+        assert await ask(server, "SELECT 1") == 1
+        runner.kill()
+    again = start(state)  # at once, while the other one may be ending
+    try:
+        assert ends(started, timedelta(seconds=10))
+        assert await ask(again, "SELECT 1") == 1
+        assert again.pid != started.pid
+    finally:
+        stop(again)
+
+
+def test_there_is_room_for_two_replicas_of_every_service_without_asking() -> None:
+    assert connections_for(2) <= 200 < connections_for(4)
 
 
 def test_a_left_over_server_is_not_taken_on_for_another_port(server: Server, state: Path) -> None:

@@ -51,9 +51,9 @@ class LiveWorld(LiveSite):
         answers = dict.fromkeys(self.policy.gate.dynamic_questions, True)
         return await self.do(ADA, "start_visit", visit_id, "start", dynamic_assessment=answers)
 
-    async def start_visit(self, interval: timedelta | None = None) -> str:
+    async def start_visit(self, interval: timedelta | None = None, **changes: Any) -> str:
         """Plan, approve and start a visit of Ada's; return its id."""
-        visit_id = await self.plan(interval)
+        visit_id = await self.plan(interval, **changes)
         await self.approve(visit_id)
         await self.start(visit_id)
         return visit_id
@@ -78,7 +78,11 @@ class LiveWorld(LiveSite):
 
     def told(self, visit_id: str) -> list[Told]:
         """Return what reached people about a visit by webhook, in order: who, and why."""
-        return [one for one in read_told(self.live.webhook, self.site_id) if one.visit_id == visit_id]
+        return [one for one in self.all_told() if one.visit_id == visit_id]
+
+    def all_told(self) -> list[Told]:
+        """Return what reached people of the site by webhook, in order."""
+        return read_told(self.live.webhook, self.site_id)
 
     async def facts(self, visit_id: str, type_: str) -> list[Fact]:
         """Return the events of one type of a visit, in order."""

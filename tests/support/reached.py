@@ -32,14 +32,18 @@ class Told:
 
 
 def read_told(sink: Sink, site_id: str) -> list[Told]:
-    """Return what the webhook sink's file holds for the people of a site, in the order of arrival."""
+    """Return what the webhook sink's file holds for the people of a site, in the order of arrival.
+
+    One call may carry many: each is told by itself.
+    """
     told = []
     for line in map(json.loads, sink.path.read_text().splitlines()):
         worker_id = line["path"].strip("/")
         if worker_id.startswith(f"{site_id}-"):
-            data = line["body"]["data"]
-            who = worker_id.removeprefix(f"{site_id}-")
-            told.append(Told(datetime.fromisoformat(line["at"]), who, data["kind"], data["visit_id"], data))
+            who, content = worker_id.removeprefix(f"{site_id}-"), line["body"]["data"]
+            at = datetime.fromisoformat(line["at"])
+            each = content.get("notifications", [content])
+            told += [Told(at, who, data["kind"], data["visit_id"], data) for data in each]
     return told
 
 

@@ -159,12 +159,16 @@ class Installation:
             "keys_database": self.database.keys_dsn(name),
             "wrapping_key_file": self.wrapping_key_file,
             "port": 1,  # never opened: requests come in process
+            "alarm_chain": (),  # whoever runs alone would miss the others
         }
         return import_module(f"services.{name}.settings").Settings(**(values | more))
 
     @asynccontextmanager
     async def service(self, name: str, token: str | None = None, **settings: Any) -> AsyncIterator[httpx2.AsyncClient]:
-        """Run a service in this process; yield a client that shows ``token`` (without one, the first administrator's)."""
+        """Run a service in this process; yield a client that shows ``token`` (without one, the first administrator's).
+
+        A second replica of a service that runs is given ``replica="2"``, and is known as ``<name>-2``.
+        """
         if token is None and name != "checkin":
             token = await self.administrator()
         async with self._running(name, **settings) as app:
@@ -188,13 +192,14 @@ class Installation:
     @asynccontextmanager
     async def _running(self, name: str, **settings: Any) -> AsyncIterator[Any]:
         build = import_module(f"services.{name}.app").build
+        known_as = f"{name}-{settings['replica']}" if settings.get("replica", "1") != "1" else name
         async with running(name, self.settings(name, **settings), build) as (service, parts):
             app = parts.web(service)
-            self.running[name], self.parts[name], self.apps[name] = service, parts, app
+            self.running[known_as], self.parts[known_as], self.apps[known_as] = service, parts, app
             try:
                 yield app
             finally:
-                del self.running[name], self.parts[name], self.apps[name]
+                del self.running[known_as], self.parts[known_as], self.apps[known_as]
 
     async def quiet(self) -> None:
         """Wait until nothing is due and everything is applied, as far as the services that run are concerned."""
@@ -214,7 +219,7 @@ class Installation:
             for model in parts.read_models:
                 behind = READ_MODEL_BEHIND.replace("SCHEMA", model.schema)
                 left += [row[0] for row in await self.admin.fetch(behind, model.name)]
-            left += [row[0] for row in await self.admin.fetch(DUE, name)]
+            left += [row[0] for row in await self.admin.fetch(DUE, name.partition("-")[0])]
         return left
 
     async def history(self, stream_id: str | None = None, visit_id: str | None = None) -> list[Recorded]:

@@ -55,9 +55,9 @@ def refused(*arguments: str) -> str:
 
 
 @contextmanager
-def up(state: Path, port: int) -> Iterator[tuple[Process, list[str]]]:
+def up(state: Path, port: int, *more: str) -> Iterator[tuple[Process, list[str]]]:
     """Run ``lonewatch up --json``; yield it with what it printed, once it is ready. It is ended as Ctrl-C does."""
-    arguments = ("up", "--json", "--port", str(port), "--state", str(state))
+    arguments = ("up", "--json", "--port", str(port), "--state", str(state), *more)
     with (
         (state.parent / "errors").open("a") as errors,
         subprocess.Popen(
@@ -85,7 +85,7 @@ def up(state: Path, port: int) -> Iterator[tuple[Process, list[str]]]:
 
 @dataclass(frozen=True)
 class Started:
-    """An installation that was started, ended and started again, and runs."""
+    """An installation that was started, ended and started again with two replicas of every service, and runs."""
 
     state: Path
     url: str
@@ -110,7 +110,7 @@ def started() -> Iterator[Started]:
             children = psutil.Process(process.pid).children(recursive=True)
         _, alive = psutil.wait_procs(children, timeout=0)
         left = [one.name() for one in alive]
-        with up(folder / "state", port) as (_, second):
+        with up(folder / "state", port, "--replicas", "2") as (_, second):
             described = json.loads(first[-1])
             yield Started(
                 folder / "state",
@@ -135,6 +135,15 @@ def test_ctrl_c_ends_everything_in_order_and_leaves_no_process(started: Started)
     assert started.exit_code == 0
     assert started.children > len(SERVICES)
     assert started.left == []
+
+
+def test_every_service_has_its_replicas_and_each_of_them_a_file_of_its_own_for_its_lines(started: Started) -> None:
+    files = {path.name for path in (started.state / "logs").iterdir()}
+    assert files == {f"{service}-{number}.log" for service in SERVICES for number in (1, 2)} | {"front.log"}
+    for service in SERVICES:
+        for number in (1, 2):
+            lines = [json.loads(line) for line in (started.state / "logs" / f"{service}-{number}.log").open()]
+            assert {line["replica"] for line in lines} == {str(number)}
 
 
 def test_each_service_describes_its_interface_at_one_address(started: Started) -> None:
@@ -180,6 +189,8 @@ def test_another_wrapping_key_keeps_it_from_starting_and_says_why() -> None:
         ("up", "--port", "70000"),
         ("up", "--port", "-1"),
         ("up", "--state", "README.md"),
+        ("up", "--replicas", "0"),
+        ("up", "--replicas", "10"),
         ("demo", "--speed", "nan"),
         ("demo", "--speed", "0.5"),
         ("timeline", "v1", "--token", "bäd"),

@@ -1,7 +1,7 @@
 """What was expected at each moment of a visit, which rule demanded it, and which event was its end.
 
-Check-ins, the escalation that a trigger must open, the next step of each ladder, the end that an acknowledgement owes,
-and every notification. Judges nothing: what is missed is what the log says was missed, or what is still open.
+Check-ins, what is awaited beside them, the escalation that a trigger must open, the next step of each ladder, the end
+that an acknowledgement owes, and every notification. Judges nothing: what is missed is what the log says was missed, or what is still open.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
+from services.audit.domain.awaiting import Awaiting
 from services.audit.domain.ledger import Expected, Ledger
 from services.audit.domain.lines import Outcome
 from services.audit.domain.words import clock, person, plain, span
@@ -21,9 +22,11 @@ from shared.contracts.escalations import (
     EscalationAcknowledged,
     EscalationExhausted,
     EscalationJoined,
+    EscalationLapsed,
     EscalationOpened,
     EscalationResolved,
     EscalationStoodDown,
+    StepReachedNobody,
     StepStarted,
 )
 from shared.contracts.notifications import (
@@ -34,10 +37,15 @@ from shared.contracts.notifications import (
     ReplyReceived,
 )
 from shared.contracts.policy import Ladder
+from shared.contracts.troubles import DeadlineFailed, RecordParked, SelfCheckDiffered
 from shared.contracts.visits import (
+    ApprovalOverdue,
     CheckInMissed,
     CheckInRecorded,
+    EndOverdue,
     ReminderDue,
+    ReportOverdue,
+    StartOverdue,
     VisitEnded,
     VisitExtended,
     VisitHelpRequested,
@@ -64,6 +72,8 @@ class _Fold:
 
     def __init__(self) -> None:
         self.ledger = Ledger()
+        self._awaiting = Awaiting(self.ledger)
+        self._parked: set[int] = set()
         self._worker_id: str | None = None
         self._grace = timedelta(0)
         self._cites = Cites()
@@ -73,6 +83,8 @@ class _Fold:
     def apply(self, recorded: Recorded) -> None:
         """Take in one event."""
         self._apply_visit(recorded)
+        self._awaiting.apply(recorded)
+        self._apply_what_did_not_come(recorded)
         self._apply_escalation(recorded)
         self._apply_notification(recorded)
 
@@ -105,6 +117,26 @@ class _Fold:
             case _:
                 pass
 
+    def _apply_what_did_not_come(self, recorded: Recorded) -> None:
+        """Expect the escalation of what was awaited and did not come, and of what we could not do for this visit."""
+        match recorded.event:
+            case ApprovalOverdue(cites=cites):
+                self._arm_escalation(recorded, "the approval that did not come", cites)
+            case StartOverdue(cites=cites):
+                self._arm_escalation(recorded, "the start that did not come", cites)
+            case EndOverdue(cites=cites):
+                self._arm_escalation(recorded, "the end that did not come", cites)
+            case ReportOverdue(cites=cites):
+                self._arm_escalation(recorded, "the report that did not come", cites)
+            case RecordParked(behind=None, position=position, record_type=kind, visit_id=str()):
+                if position not in self._parked and not kind.startswith("trouble."):  # once, whoever met it
+                    self._parked.add(position)
+                    self._arm_escalation(recorded, "the record set aside", Cites(ours=True), f"parked-{position}")
+            case DeadlineFailed(visit_id=str()) | SelfCheckDiffered(visit_id=str()):
+                self._arm_escalation(recorded, "what Lonewatch could not do", Cites(ours=True))
+            case _:
+                pass
+
     def _arm_check_in(self, recorded: Recorded, due_at: datetime, cites: Cites) -> None:
         worker = person(self._worker_id) if self._worker_id else "the worker"
         grace = f" and {span(self._grace)} of grace" if self._grace else ""
@@ -115,9 +147,9 @@ class _Fold:
 
     # ------------------------------------------------------------------------------------------------ escalations
 
-    def _arm_escalation(self, recorded: Recorded, trigger: str, cites: Cites) -> None:
+    def _arm_escalation(self, recorded: Recorded, trigger: str, cites: Cites, trigger_id: str | None = None) -> None:
         saying = f"{trigger} was to open or join an escalation at once"
-        key = f"trigger/{recorded.envelope.event_id}"
+        key = f"trigger/{trigger_id or recorded.envelope.event_id}"
         self.ledger.arm(key, "escalation", saying, recorded.recorded_at, recorded, cites=cites)
 
     def _apply_escalation(self, recorded: Recorded) -> None:
@@ -141,6 +173,11 @@ class _Fold:
                 again = f"everyone was to be told again (round {exhausted.round + 1})"
                 self._arm_next(recorded, escalation_id, number, again, exhausted.next_at, exhausted.cites)
                 self._ask(recorded, exhausted.asks, exhausted.cites)
+            case StepReachedNobody(escalation_id=escalation_id, ladder_no=number, next_at=next_at):
+                key = f"turn/{escalation_id}/{number}"
+                turn = self.ledger.end(key, recorded, "withdrawn", "brought forward: nobody could be told")
+                following = "what follows was to start at once, since nobody could be told,"
+                self._arm_next(recorded, escalation_id, number, following, next_at, turn.cites if turn else Cites())
             case EscalationAcknowledged() as acknowledged:
                 self._acknowledged(recorded, acknowledged)
             case AcknowledgementRanOut() as ran_out:
@@ -149,6 +186,8 @@ class _Fold:
                 self._ended(recorded, escalation_id, "resolved", asks)
             case EscalationStoodDown(escalation_id=escalation_id, asks=asks):
                 self._ended(recorded, escalation_id, "stood down", asks)
+            case EscalationLapsed(escalation_id=escalation_id, asks=asks, reason=reason):
+                self._ended(recorded, escalation_id, f"lapsed, {plain(reason)},", asks)
             case _:
                 pass
 

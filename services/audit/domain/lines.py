@@ -22,7 +22,8 @@ class Line:
 
     kind: Kind
     what: str
-    """The event's type, or what was expected: check_in, escalation, step, resolution, notification."""
+    """The event's type, or what was expected: check_in, approval, start, end, report, escalation, step, resolution,
+    notification."""
     sentence: str
     """For people. A person stands in it as ``{worker_id}``; names are put in when the timeline is shown."""
     occurred_at: datetime
@@ -69,6 +70,8 @@ class EscalationSummary:
     acknowledged_by: str | None = None
     resolved_at: datetime | None = None
     stood_down_at: datetime | None = None
+    lapsed_at: datetime | None = None
+    """When it ended by itself, because what was awaited came."""
     steps: tuple[StepSummary, ...] = ()
 
 

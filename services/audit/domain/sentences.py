@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from services.audit.domain.troubles import concern, late_words, of_trouble
 from services.audit.domain.words import clock, people, person, plain, span, who
 from shared.contracts import audits, escalations, notifications, visits
 from shared.contracts.base import Event
@@ -16,10 +17,13 @@ def sentence(recorded: Recorded) -> str:
     event, by, near = recorded.event, who(recorded.envelope.actor), recorded.recorded_at
     said = (
         _of_visit(event, by, near)
+        or _of_awaited(event, near)
         or _of_directory(event, by, near)
+        or _of_accounts(event, by, near)
         or _of_escalation(event, near)
         or _of_notification(event, near)
         or _of_audit(event)
+        or of_trouble(event, near)
         or f"{event.type} was recorded; this release has no sentence for it."
     )
     return said[0].upper() + said[1:]
@@ -51,23 +55,83 @@ def _of_visit(event: Event, by: str, near: datetime) -> str | None:
         case visits.VisitExtended(expected_end_at=end, due_at=due_at) if due_at:
             return f"{by} extended the visit to {clock(end, near)}; the next check-in is due at {clock(due_at, near)}."
         case visits.ReminderDue(worker_id=worker_id, occasion=occasion, due_at=due_at):
-            before = "before it is due" if occasion == "before" else "as it is due"
-            return f"{person(worker_id)} is to be reminded of the check-in of {clock(due_at, near)}, {before}."
+            return f"{person(worker_id)} is to be reminded of {_occasion(occasion, clock(due_at, near))}."
         case visits.CheckInMissed(worker_id=worker_id, due_at=due_at, missed_at=missed_at, late=late):
             told = f"{person(worker_id)} missed the check-in of {clock(due_at, near)}: none came by {clock(missed_at, near)}"
-            return f"{told}; recorded late: {plain(late)}." if late else f"{told}."
+            return f"{told}{late_words(late)}."
         case visits.VisitHelpRequested(worker_id=worker_id):
             return _help(by, worker_id, "on the visit")
         case visits.WatchResumed(escalation_id=escalation_id, due_at=due_at):
             return f"the watch goes on after escalation {escalation_id}; a check-in is due at {clock(due_at, near)}."
         case visits.VisitEnded(reason=reason):
             return f"{by} ended the visit: {plain(reason)}."
+        case visits.VisitReported(went=went):
+            return f"{person(event.by)} reported how the visit went: {plain(went)}."
+        case _:
+            return None
+
+
+def _occasion(occasion: str, due: str) -> str:
+    """Return what a reminder is about."""
+    match occasion:
+        case "start":
+            return f"the start of the visit, which was planned for {due}"
+        case "end":
+            return f"the end of the visit, which was expected at {due}"
+        case "report":
+            return f"the report of the visit, which is due at {due}"
+        case _:
+            return f"the check-in of {due}, {'before it is due' if occasion == 'before' else 'as it is due'}"
+
+
+def _of_awaited(event: Event, near: datetime) -> str | None:
+    """Return what is said of something that did not come."""
+    match event:
+        case visits.ApprovalOverdue(due_at=due_at, late=late):
+            return f"nobody had approved or refused the visit by {clock(due_at, near)}{late_words(late)}."
+        case visits.StartOverdue(worker_id=worker_id, starts_at=starts_at, due_at=due_at, late=late):
+            planned = f"the visit was planned to start at {clock(starts_at, near)}"
+            had = f"{person(worker_id)} had not started it by {clock(due_at, near)}"
+            return f"{planned}, and {had}{late_words(late)}."
+        case visits.EndOverdue(worker_id=worker_id, expected_end_at=end, due_at=due_at, late=late):
+            had = f"{person(worker_id)} had not ended it by {clock(due_at, near)}"
+            return f"the visit was expected to end at {clock(end, near)}, and {had}{late_words(late)}."
+        case visits.ReportOverdue(worker_id=worker_id, due_at=due_at, late=late):
+            return (
+                f"{person(worker_id)} had not reported how the visit went by {clock(due_at, near)}{late_words(late)}."
+            )
         case _:
             return None
 
 
 def _help(by: str, worker_id: str, where: str) -> str:
     return f"{by} asked for help {where}" + ("." if by == person(worker_id) else f" for {person(worker_id)}.")
+
+
+def _of_accounts(event: Event, by: str, near: datetime) -> str | None:
+    match event:
+        case visits.OperatorLadderSet(ladder=ladder):
+            steps = ", ".join(step.name for step in ladder.steps)
+            return f"{by} set who is told when something is wrong with Lonewatch itself: {steps}."
+        case visits.TokenIssued(worker_id=worker_id):
+            return f"{by} issued a token to {person(worker_id)}."
+        case visits.TokenRevoked(worker_id=worker_id, token_id=token_id):
+            return f"{by} revoked token {token_id} of {person(worker_id)}."
+        case visits.PasswordSet(worker_id=worker_id):
+            return f"{by} set a password for {person(worker_id)}; earlier sessions ended."
+        case visits.PasswordRemoved(worker_id=worker_id):
+            return f"{by} removed the password of {person(worker_id)}; their sessions ended."
+        case visits.SignedIn(worker_id=worker_id):
+            return f"{person(worker_id)} signed in with their password."
+        case visits.SignedOut(worker_id=worker_id, session_id=None):
+            return f"{by} ended every session of {person(worker_id)}."
+        case visits.SignedOut(worker_id=worker_id):
+            return f"{person(worker_id)} signed out."
+        case visits.SignInLocked(worker_id=worker_id, failures=failures, until_at=until):
+            locked = f"{failures} wrong passwords: nobody signs in as {person(worker_id)} until {clock(until, near)}"
+            return f"{locked}; tokens, sessions and calls for help are untouched."
+        case _:
+            return None
 
 
 def _of_directory(event: Event, by: str, near: datetime) -> str | None:
@@ -80,10 +144,6 @@ def _of_directory(event: Event, by: str, near: datetime) -> str | None:
             return f"{by} registered {person(worker_id)} at site {site_id}."
         case visits.ContactPointsSet(worker_id=worker_id, contact_points=points):
             return f"{by} set how {person(worker_id)} is reached: {len(points)} contact points."
-        case visits.TokenIssued(worker_id=worker_id):
-            return f"{by} issued a token to {person(worker_id)}."
-        case visits.TokenRevoked(worker_id=worker_id, token_id=token_id):
-            return f"{by} revoked token {token_id} of {person(worker_id)}."
         case visits.WorkerHelpRequested(worker_id=worker_id):
             return _help(by, worker_id, "without a visit")
         case visits.GrantGiven(worker_id=worker_id, role=role, site_id=site_id):
@@ -98,9 +158,10 @@ def _of_directory(event: Event, by: str, near: datetime) -> str | None:
 
 def _of_escalation(event: Event, near: datetime) -> str | None:
     match event:
-        case escalations.EscalationOpened(escalation_id=escalation_id, trigger=trigger, ladder=ladder):
+        case escalations.EscalationOpened(escalation_id=escalation_id, trigger=trigger, ladder=ladder) as opened:
             how = "its ladder runs from here" if ladder else "its ladder could not be read, so everyone is told at once"
-            return f"escalation {escalation_id} opened ({plain(trigger)}); {how}."
+            about = f"{plain(trigger)}{concern(opened.trouble)}"
+            return f"escalation {escalation_id} opened ({about}){late_words(opened.late)}; {how}."
         case (
             escalations.EscalationJoined(part=part, asks=asks)
             | escalations.StepStarted(part=part, asks=asks)
@@ -108,11 +169,19 @@ def _of_escalation(event: Event, near: datetime) -> str | None:
             | escalations.EscalationExhausted(part=part, asks=asks)
             | escalations.EscalationResolved(part=part, asks=asks)
             | escalations.EscalationStoodDown(part=part, asks=asks)
+            | escalations.EscalationLapsed(part=part, asks=asks)
         ) if part > 1:
             return f"part {part} of the same; told too: {_told(asks)}."
-        case escalations.EscalationJoined(escalation_id=escalation_id, trigger=trigger, ladder_no=number, asks=asks):
+        case escalations.EscalationJoined(escalation_id=escalation_id, ladder_no=number, asks=asks) as joined:
             starts = f"; ladder {number} starts" if number else ""
-            return f"{plain(trigger)} joined escalation {escalation_id}{starts}; told: {_told(asks)}."
+            what = f"{plain(joined.trigger)} joined escalation {escalation_id}{concern(joined.trouble)}"
+            return f"{what}{late_words(joined.late)}{starts}; told: {_told(asks)}."
+        case escalations.StepReachedNobody(turn=turn, next_at=next_at):
+            follows = f"what follows is due at {clock(next_at, near)}"
+            return f"none of those asked in turn {turn} of the ladder could be told; {follows}."
+        case escalations.EscalationLapsed(escalation_id=escalation_id, reason=reason, asks=asks):
+            came = f"what was awaited came ({plain(reason)})"
+            return f"escalation {escalation_id} ended by itself: {came}; told: {_told(asks)}."
         case escalations.StepStarted(step=step, name=name, asks=asks, next_at=next_at):
             told = f"told: {_told(asks)}" if asks else "nobody holds its roles, so nobody is told"
             return f"step {step} ({name}) started; {told}; what follows is due at {clock(next_at, near)}."
@@ -143,15 +212,19 @@ def _of_notification(event: Event, near: datetime) -> str | None:
     match event:
         case notifications.NotificationQueued(recipient_id=recipient_id, kind=kind, messages=messages):
             by = ", ".join(message.channel for message in messages) or "no contact point"
+            if kind == "test":
+                asks = "it asks nothing but whether it arrives"
+                return f"test alarm {event.notification_id} to {person(recipient_id)} queued: {by}; {asks}."
             return f"notification {event.notification_id} ({plain(kind)}) to {person(recipient_id)} queued: {by}."
         case notifications.NotReached(notification_id=notification_id, recipient_id=recipient_id, reason=reason):
             return f"{person(recipient_id)} was not reached by notification {notification_id}: {plain(reason)}."
-        case notifications.AttemptStarted(message_id=message_id, attempt=attempt, channel=channel):
-            return f"attempt {attempt} to send message {message_id} by {channel} began."
-        case notifications.RecipientAttemptStarted(recipient_id=recipient_id, attempt=attempt, channel=channel):
-            return (
-                f"attempt {attempt} to reach {person(recipient_id)} by {channel} with message {event.message_id} began."
-            )
+        case notifications.AttemptStarted(message_id=message_id, attempt=attempt, channel=channel, call_id=call_id):
+            others = f", in one call with others ({call_id})" if call_id else ""
+            return f"attempt {attempt} to send message {message_id} by {channel} began{others}."
+        case notifications.RecipientAttemptStarted(recipient_id=recipient_id, attempt=attempt, channel=channel) as call:
+            carries = len(call.notification_ids)
+            many = f", which carries {carries} notifications," if carries > 1 else ""
+            return f"attempt {attempt} to reach {person(recipient_id)} by {channel} with message {call.message_id}{many} began."
         case notifications.AttemptAccepted(message_id=message_id, attempt=attempt):
             return f"the provider took message {message_id} (attempt {attempt}); it says nothing of a person."
         case notifications.AttemptFailed(message_id=message_id, attempt=attempt, reason=reason, retry_at=retry_at):
@@ -161,6 +234,8 @@ def _of_notification(event: Event, near: datetime) -> str | None:
             return f"{unknown}: {plain(reason)}; {_again(retry_at, near)}."
         case notifications.NotificationWithdrawn(notification_id=notification_id, reason=reason):
             return f"notification {notification_id} was withdrawn: {plain(reason)}."
+        case notifications.ReplyReceived(recipient_id=recipient_id, reply="reached", message_id=message_id):
+            return f"{person(recipient_id)} says that test message {message_id} reached them."
         case notifications.ReplyReceived(recipient_id=recipient_id, reply=reply, message_id=message_id):
             return f"{person(recipient_id)} replied to message {message_id}: {reply}."
         case _:

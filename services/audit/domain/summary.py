@@ -13,6 +13,7 @@ from shared.contracts.escalations import (
     Ask,
     EscalationAcknowledged,
     EscalationExhausted,
+    EscalationLapsed,
     EscalationOpened,
     EscalationResolved,
     EscalationStoodDown,
@@ -93,6 +94,9 @@ def _of_escalation(summary: Summary, recorded: Recorded) -> Summary:
         case EscalationStoodDown(escalation_id=escalation_id):
             known = _known(summary, escalation_id)
             return _with(summary, replace(known, stood_down_at=at)) if known else summary
+        case EscalationLapsed(escalation_id=escalation_id):
+            known = _known(summary, escalation_id)
+            return _with(summary, replace(known, lapsed_at=at)) if known else summary
         case _:
             return summary
     known = _known(summary, escalation_id)

@@ -71,6 +71,7 @@ def _summary(summary: Mapping[str, Any], width: int) -> Iterator[str]:
             ("acknowledged", escalation["acknowledged_at"]),
             ("resolved", escalation["resolved_at"]),
             ("stood down", escalation["stood_down_at"]),
+            ("ended by itself", escalation.get("lapsed_at")),
         )
         said = ", ".join(f"{what} {_read(at):%H:%M:%S}" for what, at in facts if at)
         trigger = escalation["trigger"].replace("_", " ")

@@ -2,10 +2,10 @@
 
 from fastapi import APIRouter
 
-from services.checkin.api import directory, people, visits
+from services.checkin.api import accounts, directory, people, visits
 
 router = APIRouter(prefix="/checkin")
 """Every address of checkin; the name of each is its operation in the table of permissions."""
 
-for part in (directory, people, visits):
+for part in (accounts, directory, people, visits):
     router.include_router(part.router)

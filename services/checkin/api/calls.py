@@ -16,7 +16,7 @@ from services.checkin.api.models import Instant
 from shared.runtime.identity import Identity
 from shared.runtime.ids import new_id
 from shared.runtime.log import Outside
-from shared.runtime.web import Caller, caller, reader
+from shared.runtime.web import Caller, caller, reader_for_help
 
 log = structlog.get_logger()
 
@@ -71,7 +71,7 @@ Call = Annotated[_Call, Depends(_read)]
 
 async def _caller(
     request: Request,
-    identity: Annotated[Identity, Depends(reader)],
+    identity: Annotated[Identity, Depends(reader_for_help)],
     idempotency_key: Annotated[str | None, Header()] = None,
 ) -> Caller:
     """Say who calls. A request whose content cannot be hashed (nested too deep, no key at hand) is known by its address."""

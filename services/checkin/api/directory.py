@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends
 
-from services.checkin.api.models import App, AssessmentBody, GrantBody, SiteBody, SiteId, clear
+from services.checkin.api.models import App, AssessmentBody, GrantBody, SiteBody, SiteId, SystemLadder, clear
 from services.checkin.application import AssessmentGiven
 from shared.contracts.base import Id
 from shared.contracts.policy import Policy
@@ -29,6 +29,12 @@ async def adopt_policy(body: Policy, by: Commanding, app: App) -> dict[str, Any]
 async def read_policy(policy_id: Id, by: Asking, app: App) -> dict[str, Any]:
     """Show the version of a policy that is in force, to whoever reads at the operator; others see it with their site."""
     return await app.read_policy(by, policy_id)
+
+
+@router.put("/operator-ladder", name="set_operator_ladder")
+async def set_operator_ladder(body: SystemLadder, by: Commanding, app: App) -> dict[str, Any]:
+    """Say who is told when something is wrong with Lonewatch itself. Until then everyone of the operator is, at once."""
+    return answer(await app.set_operator_ladder(by, body))
 
 
 @router.post("/sites", name="register_site", status_code=201)

@@ -6,10 +6,11 @@ from datetime import UTC, datetime
 from typing import Annotated, Literal
 
 from fastapi import Depends, Path, Request
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, SecretStr, model_validator
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, SecretStr, model_validator
 
 from services.checkin.application import Application
 from shared.contracts.base import Code, GivenId, Id, Line
+from shared.contracts.policy import Ladder
 from shared.contracts.roles import Role
 from shared.contracts.visits import Channel
 
@@ -59,6 +60,16 @@ class SiteBody(Body):
     site_id: GivenId | None = None
     name: Line
     policy_id: Id
+
+
+def _for_the_system(ladder: Ladder) -> Ladder:
+    if ladder.trigger != "system":
+        raise ValueError("the operator's own ladder is for the trigger system; ladders for others stand in a policy")
+    return ladder
+
+
+SystemLadder = Annotated[Ladder, AfterValidator(_for_the_system)]
+"""The operator's own ladder."""
 
 
 class GrantBody(Body):

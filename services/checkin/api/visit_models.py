@@ -73,6 +73,13 @@ class EndBody(Claim):
     reason: Code = "completed"
 
 
+class ReportBody(Claim):
+    """How a visit went: ``well``, or in one word what it was instead."""
+
+    went: Code
+    note: Note | None = None
+
+
 class CancellationBody(Claim):
     """Why a visit is called off."""
 

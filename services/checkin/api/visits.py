@@ -16,6 +16,7 @@ from services.checkin.api.visit_models import (
     ExtensionBody,
     PlanBody,
     RefusalBody,
+    ReportBody,
     StartBody,
 )
 from services.checkin.application import ContactGiven, Planned
@@ -116,6 +117,12 @@ async def end_visit(visit_id: VisitId, by: Commanding, app: App, body: EndBody |
     """Report the end of a visit. An escalation that is open stays open."""
     body = body or EndBody()
     return answer(await app.end_visit(by, visit_id, body.reason, body.occurred_at))
+
+
+@router.post("/{visit_id}/report", name="report_visit")
+async def report_visit(visit_id: VisitId, body: ReportBody, by: Commanding, app: App) -> dict[str, Any]:
+    """Report how a visit that has ended went; with something else to say, once more."""
+    return answer(await app.report_visit(by, visit_id, body.went, clear(body.note), body.occurred_at))
 
 
 @router.post("/{visit_id}/cancellation", name="cancel_visit")

@@ -4,19 +4,29 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from services.checkin.application.accounts import Accounts, Locked
 from services.checkin.application.directory import AssessmentGiven, Directory
 from services.checkin.application.help import Help
 from services.checkin.application.installing import Installing
 from services.checkin.application.people import ContactPointGiven
 from services.checkin.application.planning import ContactGiven, Planned, Planning
+from services.checkin.application.policies import Policies
 from services.checkin.application.reading import Reading
 from services.checkin.application.tokens import Tokens
 from services.checkin.application.visits import Visits
-from services.checkin.application.watch import Watch
+from services.checkin.application.watch import COMMAND_OF_KIND, Watch
 
-__all__ = ["Application", "AssessmentGiven", "ContactGiven", "ContactPointGiven", "Planned"]
+__all__ = [
+    "COMMAND_OF_KIND",
+    "Application",
+    "AssessmentGiven",
+    "ContactGiven",
+    "ContactPointGiven",
+    "Locked",
+    "Planned",
+]
 
 
 @dataclass(frozen=True)
-class Application(Directory, Installing, Planning, Tokens, Visits, Help, Watch, Reading):
+class Application(Accounts, Directory, Installing, Planning, Policies, Tokens, Visits, Help, Watch, Reading):
     """All that checkin does for people, for the feed and for the clock."""

@@ -20,17 +20,19 @@ if TYPE_CHECKING:
     from shared.runtime.identity import Allowed, Authority, Identity
     from shared.runtime.log import Loaded, Stream
     from shared.runtime.sealing import Keyring
+    from shared.runtime.watch import Watch
 
 log = structlog.get_logger()
 
 
 @dataclass(frozen=True)
 class Core:
-    """The log, the keys of persons, and who may do what."""
+    """The log, the keys of persons, who may do what, and whether anybody can be watched over now."""
 
     commands: Commands
     keyring: Keyring
     authority: Authority
+    watch: Watch
 
     async def seal(self, subject_id: str, text: str | None) -> Sealed | None:
         """Seal a text under one person's key; None stays None."""
@@ -65,9 +67,7 @@ class Core:
     async def visit(self, visit_id: str) -> tuple[VisitPlanned, list[Event]]:
         """Return a visit's plan and all its events. Raises Rejected where there is none."""
         events = await self.history(stream_of("visit", visit_id))
-        if not events or not isinstance(events[0], VisitPlanned):
-            raise Rejected("visit_unknown")
-        return events[0], events
+        return plan_in(events), events
 
     async def history(self, stream_id: str) -> list[Event]:
         """Return the events of one stream."""
@@ -78,6 +78,13 @@ def worker_in(events: list[Event]) -> WorkerRegistered:
     """Return who a worker's stream speaks of. Raises Rejected where it is empty."""
     if not events or not isinstance(events[0], WorkerRegistered):
         raise Rejected("worker_unknown")
+    return events[0]
+
+
+def plan_in(events: list[Event]) -> VisitPlanned:
+    """Return the plan of a visit's stream. Raises Rejected where it is empty."""
+    if not events or not isinstance(events[0], VisitPlanned):
+        raise Rejected("visit_unknown")
     return events[0]
 
 

@@ -1,4 +1,4 @@
-"""Sites, policies, grants, assessments: what an administrator sets up. Every method raises Forbidden and Rejected."""
+"""Sites, grants, assessments: what is set up beside policies and people. Every method raises Forbidden and Rejected."""
 
 from __future__ import annotations
 
@@ -9,9 +9,7 @@ from services.checkin.application.core import Core, policy_in, policy_version, v
 from services.checkin.domain import (
     ASSESSMENT,
     GRANTS,
-    POLICY,
     SITE,
-    AdoptPolicy,
     GiveGrant,
     RecordAssessment,
     RegisterSite,
@@ -25,7 +23,6 @@ from shared.runtime.ids import new_id
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from shared.contracts.policy import Policy
     from shared.contracts.roles import Role
     from shared.runtime.commands import Handled
     from shared.runtime.log import Loaded
@@ -49,19 +46,6 @@ class AssessmentGiven:
 class Directory(Core):
     """What is set up before anybody goes anywhere."""
 
-    async def adopt_policy(self, caller: Caller, policy: Policy) -> Handled:
-        """Put a policy in force for visits planned from now on."""
-        allowed = await self.authority.authorise(caller.identity, "adopt_policy", None)
-        stream_id = stream_of("policy", policy.policy_id)
-
-        def decide(loaded: Loaded) -> Decided:
-            stream = loaded[stream_id]
-            adopted = write(POLICY, stream, lambda state: POLICY.decide(AdoptPolicy(policy, loaded.now), state))
-            version = policy_version([*stream.events, *adopted.events])
-            return Decided([adopted], allowed.guards, {"policy_id": policy.policy_id, "policy_version": version})
-
-        return await self.commands.handle("adopt_policy", [stream_id], decide, caller.by, caller.outside)
-
     async def register_site(self, caller: Caller, site_id: str | None, name: str, policy_id: str) -> Handled:
         """Make a site known, which follows a policy."""
         allowed = await self.authority.authorise(caller.identity, "register_site", None)
@@ -71,7 +55,7 @@ class Directory(Core):
             raise Rejected("site_exists")
 
         def decide(loaded: Loaded) -> Decided:
-            command = RegisterSite(site_id, name, policy_id, bool(loaded[policy].version), loaded.now)
+            command = RegisterSite(site_id, name, policy_id, policy_version(loaded[policy].events) > 0, loaded.now)
             registered = write(SITE, loaded[stream_id], lambda state: SITE.decide(command, state), site_id=site_id)
             return Decided([registered], allowed.guards, {"site_id": site_id})
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from services.checkin.application.core import Core, policy_in, versions
+from services.checkin.application.outages import NEWEST, OUTAGES, outages_in
 from services.checkin.domain import VISIT
 from shared.contracts.base import stream_of
 from shared.contracts.visits import AssessmentRecorded
@@ -17,13 +18,17 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from datetime import datetime
 
-    from services.checkin.domain import Visit, VisitCommand
+    from services.checkin.domain import Outages, Visit, VisitCommand
     from shared.contracts.policy import Policy
     from shared.contracts.roles import Role
     from shared.contracts.visits import VisitPlanned
     from shared.runtime.commands import Handled
     from shared.runtime.log import Loaded
     from shared.runtime.web import Caller
+
+
+_NEEDS_WATCH = frozenset({"approve_visit", "start_visit"})
+"""What is not begun while nobody can be watched over. Everything else on a visit is taken whenever it can be committed."""
 
 
 @dataclass(frozen=True)
@@ -72,17 +77,44 @@ class OnVisit(Core):
         make: Callable[[datetime], VisitCommand],
         occurred_at: datetime | None,
     ) -> Handled:
-        """Handle a command that rests on the visit alone. What the worker's own rests on no grant, so it guards none."""
+        """Handle a command that rests on the visit alone. What is the worker's own rests on no grant, so it guards none."""
+        return await self._handled(operation, caller, visit_id, lambda loaded: make(loaded.now), (), occurred_at)
+
+    async def _on_watched(
+        self,
+        operation: str,
+        caller: Caller,
+        visit_id: str,
+        make: Callable[[datetime, Outages], VisitCommand],
+        occurred_at: datetime | None,
+    ) -> Handled:
+        """Handle a command that may come after a miss that nobody recorded: whether Lonewatch was away then counts too."""
+
+        def with_outages(loaded: Loaded) -> VisitCommand:
+            return make(loaded.now, outages_in(loaded))
+
+        return await self._handled(operation, caller, visit_id, with_outages, (OUTAGES,), occurred_at)
+
+    async def _handled(
+        self,
+        operation: str,
+        caller: Caller,
+        visit_id: str,
+        make: Callable[[Loaded], VisitCommand],
+        also: tuple[str, ...],
+        occurred_at: datetime | None,
+    ) -> Handled:
         plan, _ = await self.visit(visit_id)
         own = plan.worker_id == caller.identity.worker_id
         allowed = await self.authorise_at(caller.identity, operation, plan.site_id, own=own)
         guards = {} if own or operation == "ask_for_help" else allowed.guards
 
         def decide(loaded: Loaded) -> Decided:
-            return decided_on_visit(loaded, visit_id, plan.site_id, make(loaded.now), guards)
+            return decided_on_visit(loaded, visit_id, plan.site_id, make(loaded), guards)
 
         by = By(caller.by.actor, caller.by.correlation_id, occurred_at=occurred_at)
-        return await self.commands.handle(operation, [stream_of("visit", visit_id)], decide, by, caller.outside)
+        streams = [stream_of("visit", visit_id), *also]
+        return await self.commands.handle(operation, streams, decide, by, caller.outside, NEWEST)
 
     async def _on_gated(
         self,
@@ -93,13 +125,18 @@ class OnVisit(Core):
         make: Callable[[Basis], VisitCommand],
         occurred_at: datetime | None,
     ) -> Handled:
-        """Handle a command that rests on the policy as it was when the visit was planned, and on an assessment."""
+        """Handle a command that rests on the policy as it was when the visit was planned, and on an assessment.
+
+        Raises ImpairedError for what is not begun while the watch is impaired.
+        """
         own = plan.worker_id == caller.identity.worker_id
         allowed = await self.authorise_at(caller.identity, operation, plan.site_id, own=own)
         visit, policy = stream_of("visit", plan.visit_id), stream_of("policy", plan.policy_id)
         risk = [stream_of("assessment", assessment_id)] if assessment_id else []
 
         def decide(loaded: Loaded) -> Decided:
+            if operation in _NEEDS_WATCH:
+                self.watch.require()  # not before: a repeat is answered as it was
             found = [event for stream in risk for event in loaded[stream].events]
             assessment = found[-1] if found and isinstance(found[-1], AssessmentRecorded) else None
             adopted = policy_in(loaded[policy], plan.policy_version)

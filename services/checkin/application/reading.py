@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from services.checkin import readmodel
-from services.checkin.application.core import Core, policy_in
+from services.checkin.application.core import Core, plan_in, policy_in
 from services.checkin.application.on_visit import standing
-from services.checkin.domain import VISIT, WORKER
+from services.checkin.domain import VISIT, WORKER, overdue
 from shared.contracts.base import OPERATOR_SITE, stream_of
 from shared.contracts.grants import fold_grants
 from shared.contracts.visits import VisitHelpRequested
@@ -15,7 +15,7 @@ from shared.runtime.records import instant
 
 if TYPE_CHECKING:
     from shared.contracts.base import Sealed
-    from shared.contracts.visits import VisitPlanned
+    from shared.contracts.visits import VisitPlanned, VisitReported
     from shared.runtime.identity import Identity
 
 ERASED = "(erased)"
@@ -68,27 +68,33 @@ class Reading(Core):
 
     async def read_visit(self, identity: Identity, visit_id: str) -> dict[str, Any]:
         """Return where a visit stands, from its own events, with its place and the people whom it names, opened."""
-        plan, events = await self.visit(visit_id)
+        stream_id = stream_of("visit", visit_id)
+        stream = (await self.commands.load([stream_id]))[stream_id]
+        plan = plan_in(stream.events)
         await self.authorise_at(identity, "read_visit", plan.site_id, own=plan.worker_id == identity.worker_id)
-        visit = VISIT.fold(events)
+        visit = VISIT.fold(stream.events)
         return {
-            **plan.model_dump(mode="json", exclude={"place", "contacts", "cites", "watch_cites"}),
+            **plan.model_dump(mode="json", exclude={"place", "contacts", "cites", "watch_cites", "awaits"}),
             **standing(visit),
             "expected_end_at": visit.expected_end_at and instant(visit.expected_end_at),
             "decided_by": visit.decided_by,
             "resumed_after": visit.resumed,
-            "calls_for_help": sum(isinstance(event, VisitHelpRequested) for event in events),
+            "calls_for_help": sum(isinstance(event, VisitHelpRequested) for event in stream.events),
             "end_reason": visit.end_reason,
-            "version": len(events),
-            **await self._personal(plan),
+            "report_by": visit.report_due_at and instant(visit.report_due_at),
+            "overdue": overdue(visit),
+            "version": stream.version,
+            **await self._personal(plan, visit.report),
         }
 
-    async def _personal(self, plan: VisitPlanned) -> dict[str, Any]:
+    async def _personal(self, plan: VisitPlanned, report: VisitReported | None) -> dict[str, Any]:
         async def opened(sealed: Sealed) -> str:
             return await self.keyring.open_or(sealed, ERASED)
 
         return {
             "place": None if plan.place is None else await opened(plan.place),
+            "report": report
+            and {"by": report.by, "went": report.went, "note": report.note and await opened(report.note)},
             "contacts": [
                 {
                     "contact_id": contact.contact_id,

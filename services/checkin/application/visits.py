@@ -12,6 +12,7 @@ from services.checkin.domain import (
     EndVisit,
     ExtendVisit,
     RefuseVisit,
+    ReportVisit,
     StartVisit,
 )
 from shared.contracts.visits import VisitApproved
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-    from services.checkin.domain import VisitCommand
+    from services.checkin.domain import Outages, VisitCommand
     from shared.runtime.commands import Handled
     from shared.runtime.web import Caller
 
@@ -72,19 +73,39 @@ class Visits(OnVisit):
 
     async def check_in(self, caller: Caller, visit_id: str, occurred_at: datetime | None) -> Handled:
         """Say that all is well."""
-        return await self._on_visit("check_in", caller, visit_id, CheckIn, occurred_at)
+        return await self._on_watched("check_in", caller, visit_id, CheckIn, occurred_at)
 
     async def extend_visit(
         self, caller: Caller, visit_id: str, expected_end_at: datetime, occurred_at: datetime | None
     ) -> Handled:
         """Give a new expected end."""
-        return await self._on_visit(
-            "extend_visit", caller, visit_id, lambda now: ExtendVisit(expected_end_at, now), occurred_at
-        )
+
+        def make(now: datetime, outages: Outages) -> VisitCommand:
+            return ExtendVisit(expected_end_at, now, outages)
+
+        return await self._on_watched("extend_visit", caller, visit_id, make, occurred_at)
 
     async def end_visit(self, caller: Caller, visit_id: str, reason: str, occurred_at: datetime | None) -> Handled:
         """Report the end of a visit."""
-        return await self._on_visit("end_visit", caller, visit_id, lambda now: EndVisit(reason, now), occurred_at)
+
+        def make(now: datetime, outages: Outages) -> VisitCommand:
+            return EndVisit(reason, now, outages)
+
+        return await self._on_watched("end_visit", caller, visit_id, make, occurred_at)
+
+    async def report_visit(
+        self, caller: Caller, visit_id: str, went: str, note: str | None, occurred_at: datetime | None
+    ) -> Handled:
+        """Report how a visit that has ended went."""
+        plan, _ = await self.visit(visit_id)
+        own = plan.worker_id == caller.identity.worker_id
+        await self.authorise_at(caller.identity, "report_visit", plan.site_id, own=own)  # sealing may make a key
+        sealed = await self.seal(plan.worker_id, note)
+
+        def make(now: datetime) -> VisitCommand:
+            return ReportVisit(caller.identity.worker_id, went, sealed, now)
+
+        return await self._on_visit("report_visit", caller, visit_id, make, occurred_at)
 
     async def cancel_visit(self, caller: Caller, visit_id: str, reason: str, occurred_at: datetime | None) -> Handled:
         """Call a visit off before it starts."""

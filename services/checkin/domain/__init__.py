@@ -4,6 +4,7 @@ No clock, no database, no Kafka, no keys: the same commands on the same history 
 """
 
 from services.checkin.domain.assessment import ASSESSMENT, Assessment, RecordAssessment
+from services.checkin.domain.awaiting import overdue
 from services.checkin.domain.commands import (
     ApproveVisit,
     AskForHelp,
@@ -12,15 +13,19 @@ from services.checkin.domain.commands import (
     EndVisit,
     ExtendVisit,
     MarkCheckInMissed,
+    Outages,
     PlanVisit,
     RefuseVisit,
     RemindWorker,
+    ReportVisit,
     ResumeWatch,
     StartVisit,
+    TellOfAwaited,
     VisitCommand,
 )
 from services.checkin.domain.directory import (
     GRANTS,
+    OPERATOR_LADDER,
     POLICY,
     SITE,
     AdoptedPolicy,
@@ -28,12 +33,23 @@ from services.checkin.domain.directory import (
     GiveGrant,
     GrantCommand,
     RegisterSite,
+    SetOperatorLadder,
     Site,
     WithdrawGrant,
     sha256_of,
 )
+from services.checkin.domain.falling_due import command_of, deadlines
 from services.checkin.domain.refusals import REFUSALS
-from services.checkin.domain.state import Visit, command_of, deadlines, next_due
+from services.checkin.domain.signing_in import (
+    MOST_WRONG,
+    WRONG_WITHIN,
+    EndSessions,
+    LockSignIn,
+    RemovePassword,
+    SetPassword,
+    SignIn,
+)
+from services.checkin.domain.state import Visit, next_due
 from services.checkin.domain.visit import VISIT
 from services.checkin.domain.worker import (
     WORKER,
@@ -49,11 +65,14 @@ from services.checkin.domain.worker import (
 __all__ = [
     "ASSESSMENT",
     "GRANTS",
+    "MOST_WRONG",
+    "OPERATOR_LADDER",
     "POLICY",
     "REFUSALS",
     "SITE",
     "VISIT",
     "WORKER",
+    "WRONG_WITHIN",
     "AdoptPolicy",
     "AdoptedPolicy",
     "ApproveVisit",
@@ -62,23 +81,32 @@ __all__ = [
     "Assessment",
     "CancelVisit",
     "CheckIn",
+    "EndSessions",
     "EndVisit",
     "ExtendVisit",
     "GiveGrant",
     "GrantCommand",
     "IssueToken",
+    "LockSignIn",
     "MarkCheckInMissed",
+    "Outages",
     "PlanVisit",
     "RecordAssessment",
     "RefuseVisit",
     "RegisterSite",
     "RegisterWorker",
     "RemindWorker",
+    "RemovePassword",
+    "ReportVisit",
     "ResumeWatch",
     "RevokeToken",
     "SetContactPoints",
+    "SetOperatorLadder",
+    "SetPassword",
+    "SignIn",
     "Site",
     "StartVisit",
+    "TellOfAwaited",
     "Visit",
     "VisitCommand",
     "WithdrawGrant",
@@ -87,5 +115,6 @@ __all__ = [
     "command_of",
     "deadlines",
     "next_due",
+    "overdue",
     "sha256_of",
 ]

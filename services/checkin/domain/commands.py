@@ -18,6 +18,9 @@ from shared.contracts.visits import AssessmentRecorded, VisitContact
 Occasion = Literal["before", "at"]
 """When a worker is reminded of a check-in: some time before it is due, and when it is."""
 
+Outages = tuple[tuple[datetime, datetime], ...]
+"""From when to when Lonewatch itself was away, as far as it is known. What fell due in one says so."""
+
 
 @dataclass(frozen=True)
 class PlanVisit:
@@ -85,6 +88,7 @@ class CheckIn:
     """The worker says that all is well."""
 
     now: datetime
+    outages: Outages = ()
 
 
 @dataclass(frozen=True)
@@ -93,6 +97,7 @@ class ExtendVisit:
 
     expected_end_at: datetime
     now: datetime
+    outages: Outages = ()
 
 
 @dataclass(frozen=True)
@@ -108,6 +113,17 @@ class EndVisit:
     """The worker reports the end of the visit."""
 
     reason: str
+    now: datetime
+    outages: Outages = ()
+
+
+@dataclass(frozen=True)
+class ReportVisit:
+    """The worker reports how a visit that has ended went, or somebody does for them."""
+
+    by: str
+    went: str
+    note: Sealed | None
     now: datetime
 
 
@@ -126,6 +142,21 @@ class MarkCheckInMissed:
 
     due_at: datetime
     now: datetime
+    outages: Outages = ()
+
+
+@dataclass(frozen=True)
+class TellOfAwaited:
+    """From a deadline: what was awaited beside check-ins has not come; remind the worker of it, or record it as overdue.
+
+    ``kind`` is the deadline's. ``agreed_at`` is the instant that was agreed for what is awaited: another one since then
+    makes this deadline moot.
+    """
+
+    kind: str
+    agreed_at: datetime
+    now: datetime
+    outages: Outages = ()
 
 
 @dataclass(frozen=True)
@@ -146,8 +177,10 @@ VisitCommand = (
     | ExtendVisit
     | AskForHelp
     | EndVisit
+    | ReportVisit
     | RemindWorker
     | MarkCheckInMissed
+    | TellOfAwaited
     | ResumeWatch
 )
 """Everything that a visit's stream decides."""

@@ -13,9 +13,9 @@ from typing import assert_never
 
 from shared.contracts.base import OPERATOR_SITE, Event
 from shared.contracts.grants import Grants, evolve_grants
-from shared.contracts.policy import Policy
+from shared.contracts.policy import Ladder, Policy
 from shared.contracts.roles import Role
-from shared.contracts.visits import GrantGiven, GrantWithdrawn, PolicyAdopted, SiteRegistered
+from shared.contracts.visits import GrantGiven, GrantWithdrawn, OperatorLadderSet, PolicyAdopted, SiteRegistered
 from shared.decider import Decider, Rejected, no_deadlines
 
 
@@ -83,6 +83,8 @@ def sha256_of(policy: Policy) -> str:
 
 
 def _decide_policy(command: AdoptPolicy, current: AdoptedPolicy) -> list[Event]:
+    if command.policy.policy_id == OPERATOR_SITE:
+        raise Rejected("policy_reserved")
     digest = sha256_of(command.policy)
     if current.adopted is not None and current.adopted.sha256 == digest:
         return []
@@ -102,6 +104,33 @@ def _evolve_policy(current: AdoptedPolicy, event: Event) -> AdoptedPolicy:
 
 POLICY = Decider(AdoptedPolicy(), _decide_policy, _evolve_policy, no_deadlines)
 """The decider of a ``policy-…`` stream."""
+
+
+@dataclass(frozen=True)
+class SetOperatorLadder:
+    """Say who is told when something is wrong with Lonewatch itself."""
+
+    ladder: Ladder
+    now: datetime
+
+
+@dataclass(frozen=True)
+class OperatorLadder:
+    """The operator's own ladder, or none yet: then everyone of the operator is told at once."""
+
+    ladder: Ladder | None = None
+
+
+def _decide_ladder(command: SetOperatorLadder, current: OperatorLadder) -> list[Event]:
+    return [] if command.ladder == current.ladder else [OperatorLadderSet(ladder=command.ladder)]
+
+
+def _evolve_ladder(current: OperatorLadder, event: Event) -> OperatorLadder:
+    return OperatorLadder(event.ladder) if isinstance(event, OperatorLadderSet) else current
+
+
+OPERATOR_LADDER = Decider(OperatorLadder(), _decide_ladder, _evolve_ladder, no_deadlines)
+"""The decider of the stream ``policy-operator``, which holds no policy."""
 
 
 @dataclass(frozen=True)

@@ -44,13 +44,25 @@ REFUSALS: Mapping[str, str] = MappingProxyType(
             " any time."
         ),
         "end_in_the_past": "The new expected end has passed already: give a later one, or end the visit.",
+        "not_ended": "This visit has not ended, or did not take place: report how it went once it has ended.",
         # sites, policies, people, roles and assessments
         "site_exists": "Another site has this id: give the new site an id of its own.",
         "site_unknown": "There is no site with this id: check the id, or register the site first.",
         "policy_unknown": "There is no policy with this id: check the id, or adopt the policy first.",
+        "policy_reserved": (
+            "This id stands for the operator's own ladder, which is no policy: give the policy another id."
+        ),
         "worker_exists": "Another person has this id: give the new person an id of their own.",
         "worker_unknown": "Nobody is known by this id: check the id, or register the person first.",
         "token_unknown": "This person holds no token with this id: read the person to see which they hold.",
+        "wrong_login_or_password": "Nobody signs in by this login with this password: check both, and send them again.",
+        "sign_in_locked": (
+            "Too many passwords were wrong, so nobody signs in by this login for a while: wait until then, or ring. A call"
+            " for help with the login and the password is taken at any time."
+        ),
+        "current_password_wrong": "That is not the current password: send it, or ask an administrator to set a new one.",
+        "password_is_login": "The password is the login itself: choose another of 12 characters or more.",
+        "login_taken": "Somebody else signs in by this login: choose another one.",
         "contact_point_twice": "Two contact points have the same id: give each an id of its own.",
         "last_administrator": (
             "This is the operator's last administrator: give the role to somebody else before it is withdrawn."

@@ -1,30 +1,36 @@
-"""What is known of a visit, what each event changes in it, and which deadlines it leaves.
+"""What is known of a visit, and what each event changes in it.
 
-Judges nothing: whether something may happen stands in ``visit``.
+Judges nothing: whether something may happen stands in ``visit``, and what falls due in ``falling_due``.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import Literal
 
-from services.checkin.domain.commands import MarkCheckInMissed, Occasion, RemindWorker
+from services.checkin.domain.commands import Occasion
 from shared.contracts.base import Event
 from shared.contracts.visits import (
+    ApprovalOverdue,
     CheckInMissed,
     CheckInRecorded,
+    EndOverdue,
     ReminderDue,
+    ReportOverdue,
+    StartOverdue,
     VisitApproved,
     VisitCancelled,
     VisitEnded,
     VisitExtended,
     VisitPlanned,
     VisitRefused,
+    VisitReported,
     VisitStarted,
     WatchResumed,
 )
-from shared.decider import Deadline
 
 Status = Literal["absent", "planned", "approved", "refused", "cancelled", "started", "ended"]
 """Where a visit stands. A missed check-in is no status: the visit goes on, and is started and missed."""
@@ -52,6 +58,15 @@ class Visit:
     resumed: tuple[str, ...] = ()
     """The escalations after which the watch was resumed."""
     end_reason: str | None = None
+    start_awaited_at: datetime | None = None
+    """From when the start of an approved visit is awaited; None where it is not."""
+    remind_report_at: datetime | None = None
+    report_due_at: datetime | None = None
+    """Until when a report is awaited; None where none is."""
+    report: VisitReported | None = None
+    """The newest."""
+    told: frozenset[str] = frozenset()
+    """Kinds of deadline, of what is awaited beside check-ins, that took effect: each does once for what was agreed."""
 
     @property
     def watched(self) -> bool:
@@ -71,7 +86,7 @@ def evolve(visit: Visit, event: Event) -> Visit:
         case VisitPlanned():
             return replace(visit, status="planned", plan=event, expected_end_at=event.expected_end_at)
         case VisitApproved():
-            return replace(visit, status="approved", decided_by=event.by)
+            return replace(visit, status="approved", decided_by=event.by, start_awaited_at=event.start_awaited_at)
         case VisitRefused():
             return replace(visit, status="refused", decided_by=event.by)
         case VisitCancelled():
@@ -82,55 +97,60 @@ def evolve(visit: Visit, event: Event) -> Visit:
         case CheckInRecorded():
             return _armed(visit, event.due_at)
         case VisitExtended():
-            extended = replace(visit, expected_end_at=event.expected_end_at)
+            extended = _expected_until(visit, event.expected_end_at)
             return extended if event.due_at is None else _armed(extended, event.due_at)
         case ReminderDue():
-            return replace(visit, reminded=(*visit.reminded, event.occasion), reminders=visit.reminders + 1)
+            return _reminded(visit, event)
         case CheckInMissed():
             return replace(visit, missed=True)
         case WatchResumed():
             return replace(_armed(visit, event.due_at), missed=False, resumed=(*visit.resumed, event.escalation_id))
         case VisitEnded():
-            return replace(visit, status="ended", due_at=None, reminded=(), end_reason=event.reason)
+            return replace(
+                visit,
+                status="ended",
+                due_at=None,
+                reminded=(),
+                end_reason=event.reason,
+                remind_report_at=event.remind_report_at,
+                report_due_at=event.report_by,
+            )
+        case VisitReported():
+            return replace(visit, report=event)
+        case ApprovalOverdue() | StartOverdue() | EndOverdue() | ReportOverdue():
+            return replace(visit, told=visit.told | {_KIND[type(event)]})
         case _:
             return visit
+
+
+_KIND: Mapping[type[Event], str] = MappingProxyType(
+    {
+        ApprovalOverdue: "approval_overdue",
+        StartOverdue: "start_overdue",
+        EndOverdue: "end_overdue",
+        ReportOverdue: "report_overdue",
+    }
+)
+"""Each event that says that something awaited has not come, and the kind of its deadline."""
+
+
+def _reminded(visit: Visit, event: ReminderDue) -> Visit:
+    """Note a reminder: of a check-in it holds until another one is armed, of anything else as long as that is agreed."""
+    visit = replace(visit, reminders=visit.reminders + 1)
+    match event.occasion:
+        case "before" | "at":
+            return replace(visit, reminded=(*visit.reminded, event.occasion))
+        case "start" | "end" | "report":
+            return replace(visit, told=visit.told | {f"reminder_{event.occasion}"})
+
+
+def _expected_until(visit: Visit, end_at: datetime) -> Visit:
+    """Await the end at another instant: what was told of the earlier one is told of this one again."""
+    if end_at == visit.expected_end_at:
+        return visit
+    return replace(visit, expected_end_at=end_at, told=visit.told - {"reminder_end", "end_overdue"})
 
 
 def _armed(visit: Visit, due_at: datetime) -> Visit:
     """Await the next check-in at ``due_at``; who was reminded of that very instant is not reminded again."""
     return replace(visit, due_at=due_at, reminded=visit.reminded if due_at == visit.due_at else ())
-
-
-def deadlines(visit: Visit) -> list[Deadline]:
-    """Return what falls due: the missed check-in, and the reminders not yet given. None from *missed* until resumed.
-
-    Whoever was told that the check-in is due needs no reminder before it any more.
-    Where the interval is no longer than ``remind_before``, the earlier reminder would come with the check-in before it
-    and is left out. Where the expected end is sooner than ``remind_before``, it is due at once: the worker learns that
-    this check-in comes early.
-    """
-    plan, due_at = visit.plan, visit.due_at
-    if plan is None or due_at is None or not visit.watched:
-        return []
-    subject = due_at.astimezone(UTC).isoformat()
-    found = [Deadline("check_in_missed", subject, due_at + plan.grace)]
-    if not visit.reminded and timedelta(0) < plan.remind_before < plan.interval:
-        found.append(Deadline("reminder_before", subject, due_at - plan.remind_before))
-    if "at" not in visit.reminded:
-        found.append(Deadline("reminder_at", subject, due_at))
-    return found
-
-
-def command_of(deadline: Deadline, now: datetime) -> MarkCheckInMissed | RemindWorker:
-    """Return the command that a deadline of a visit stands for. Raises ValueError for a kind that no visit has."""
-    due_at = datetime.fromisoformat(deadline.subject)
-    match deadline.kind:
-        case "check_in_missed":
-            return MarkCheckInMissed(due_at, now)
-        case "reminder_before":
-            return RemindWorker("before", due_at, now)
-        case "reminder_at":
-            return RemindWorker("at", due_at, now)
-        case _:
-            message = f"a visit has no deadline of kind {deadline.kind!r}"
-            raise ValueError(message)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import assert_never
 
+from services.checkin.domain.awaiting import report, tell_of_awaited
 from services.checkin.domain.commands import (
     ApproveVisit,
     AskForHelp,
@@ -20,12 +21,15 @@ from services.checkin.domain.commands import (
     PlanVisit,
     RefuseVisit,
     RemindWorker,
+    ReportVisit,
     ResumeWatch,
     StartVisit,
+    TellOfAwaited,
     VisitCommand,
 )
+from services.checkin.domain.falling_due import deadlines
 from services.checkin.domain.gate import check_answers, check_approver, check_assessment
-from services.checkin.domain.state import Visit, deadlines, evolve, next_due
+from services.checkin.domain.state import Visit, evolve, next_due
 from services.checkin.domain.watch import following, mark_missed, not_yet_recorded, planned, remind, resume, rhythm
 from shared.contracts.base import Event, join_cites
 from shared.contracts.visits import (
@@ -69,6 +73,10 @@ def decide(command: VisitCommand, visit: Visit) -> list[Event]:
             return remind(command, visit)
         case MarkCheckInMissed():
             return mark_missed(command, visit)
+        case ReportVisit():
+            return report(command, planned(visit), visit)
+        case TellOfAwaited():
+            return tell_of_awaited(command, planned(visit), visit)
         case ResumeWatch():
             return resume(command, visit)
         case _:
@@ -76,7 +84,7 @@ def decide(command: VisitCommand, visit: Visit) -> list[Event]:
 
 
 def _plan(command: PlanVisit, visit: Visit) -> list[Event]:
-    rules = command.policy.check_ins
+    rules, awaits = command.policy.check_ins, command.policy.awaits
     interval = rules.interval.span if command.interval is None else command.interval
     planned = VisitPlanned(
         visit_id=command.visit_id,
@@ -100,6 +108,8 @@ def _plan(command: PlanVisit, visit: Visit) -> list[Event]:
             grace=rules.grace.cites,
             remind_before=rules.remind_before.cites,
         ),
+        awaits=awaits,
+        approve_by=_approve_by(command) if visit.plan is None else visit.plan.approve_by,
     )
     if visit.plan == planned:
         return []
@@ -112,6 +122,14 @@ def _plan(command: PlanVisit, visit: Visit) -> list[Event]:
     if interval > rules.interval.span:
         raise Rejected("interval_too_long")
     return [planned]
+
+
+def _approve_by(command: PlanVisit) -> datetime | None:
+    """Return when somebody is told that nobody has decided; None where the policy does not say."""
+    awaited = command.policy.awaits.approval
+    if awaited is None:
+        return None
+    return max(command.starts_at.astimezone(UTC) - awaited.before_start, command.now + awaited.after_plan)
 
 
 def _approve(command: ApproveVisit, visit: Visit) -> list[Event]:
@@ -130,6 +148,7 @@ def _approve(command: ApproveVisit, visit: Visit) -> list[Event]:
             assessment_id=assessment.assessment_id,
             assessment_version=command.assessment_version,
             by=command.by,
+            start_awaited_at=max(plan.starts_at, command.now) if plan.awaits.start else None,
             cites=cites,
         ),
     ]
@@ -190,7 +209,7 @@ def _under_way(visit: Visit) -> tuple[VisitPlanned, datetime]:
 def _check_in(command: CheckIn, visit: Visit) -> list[Event]:
     """Record a check-in: in time up to the end of the grace, and late from then on, whether or not the clock has looked."""
     plan, due_at = _under_way(visit)
-    missed = not_yet_recorded(plan, visit, command.now)
+    missed = not_yet_recorded(plan, visit, command.now, command.outages)
     if missed or visit.missed:
         cites = plan.watch_cites.check_ins
         return [*missed, LateCheckInRecorded(visit_id=plan.visit_id, missed_due_at=due_at, cites=cites)]
@@ -203,7 +222,7 @@ def _extend(command: ExtendVisit, visit: Visit) -> list[Event]:
     end = command.expected_end_at.astimezone(UTC)
     if end <= command.now:
         raise Rejected("end_in_the_past")
-    missed = not_yet_recorded(plan, visit, command.now)
+    missed = not_yet_recorded(plan, visit, command.now, command.outages)
     late = bool(missed) or visit.missed  # then only an escalation that ends resumes the watch
     extended = VisitExtended(
         visit_id=plan.visit_id,
@@ -235,8 +254,15 @@ def _end(command: EndVisit, visit: Visit) -> list[Event]:
     if visit.status == "ended" and visit.end_reason == command.reason:
         return []
     plan, _ = _under_way(visit)
-    missed = not_yet_recorded(plan, visit, command.now)
-    return [*missed, VisitEnded(visit_id=plan.visit_id, reason=command.reason)]
+    missed = not_yet_recorded(plan, visit, command.now, command.outages)
+    awaited = plan.awaits.report
+    ended = VisitEnded(
+        visit_id=plan.visit_id,
+        reason=command.reason,
+        remind_report_at=command.now + awaited.remind_after if awaited and awaited.remind_after else None,
+        report_by=command.now + awaited.tell_after if awaited else None,
+    )
+    return [*missed, ended]
 
 
 VISIT = Decider(Visit(), decide, evolve, deadlines)

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from services.checkin.domain.commands import MarkCheckInMissed, Occasion, RemindWorker, ResumeWatch
+from services.checkin.domain.commands import MarkCheckInMissed, Occasion, Outages, RemindWorker, ResumeWatch
+from services.checkin.domain.lateness import why_late
 from services.checkin.domain.state import Visit, next_due
 from shared.contracts.base import Cites, Event, join_cites
 from shared.contracts.visits import CheckInMissed, ReminderDue, VisitPlanned, WatchResumed
 from shared.decider import Rejected
-
-PROMISED = timedelta(seconds=10)
-"""How long after its deadline a miss may be recorded; later than that the system itself was away, and the event says so."""
 
 
 def planned(visit: Visit) -> VisitPlanned:
@@ -52,10 +50,10 @@ def mark_missed(command: MarkCheckInMissed, visit: Visit) -> list[Event]:
     plan = planned(visit)
     if visit.due_at != command.due_at:
         return []  # met, or ended: the clock may ask twice
-    return not_yet_recorded(plan, visit, command.now)
+    return not_yet_recorded(plan, visit, command.now, command.outages)
 
 
-def not_yet_recorded(plan: VisitPlanned, visit: Visit, now: datetime) -> list[Event]:
+def not_yet_recorded(plan: VisitPlanned, visit: Visit, now: datetime, outages: Outages) -> list[Event]:
     """Return the miss that is true at ``now`` and not in the log: whoever comes first past the grace records it."""
     if visit.due_at is None or not visit.watched or now <= visit.due_at + plan.grace:
         return []
@@ -68,7 +66,7 @@ def not_yet_recorded(plan: VisitPlanned, visit: Visit, now: datetime) -> list[Ev
             due_at=visit.due_at,
             missed_at=missed_at,
             detected_at=now,
-            late="nobody_looked_in_time" if now > missed_at + PROMISED else None,
+            late=why_late(missed_at, now, outages),
             policy_id=plan.policy_id,
             policy_version=plan.policy_version,
             cites=join_cites(plan.watch_cites.check_ins, plan.watch_cites.grace),

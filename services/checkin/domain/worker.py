@@ -1,6 +1,6 @@
-"""Decide about a person: that they are known, how to reach them, their tokens, their call for help without a visit.
+"""Decide about a person: that they are known, how to reach them, by what they are known, their call for help without a visit.
 
-Names and addresses come sealed; a token never comes here at all, only its id.
+Names and addresses come sealed; no token, session, login or password comes here at all, only ids and whether it was right.
 """
 
 from __future__ import annotations
@@ -9,6 +9,16 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import assert_never
 
+from services.checkin.domain import signing_in
+from services.checkin.domain.signing_in import (
+    NEVER,
+    EndSessions,
+    LockSignIn,
+    RemovePassword,
+    SetPassword,
+    SignIn,
+    Signing,
+)
 from shared.contracts.base import Event, Sealed
 from shared.contracts.visits import (
     ContactPoint,
@@ -64,7 +74,10 @@ class AskForHelpWithoutVisit:
     now: datetime
 
 
-WorkerCommand = RegisterWorker | SetContactPoints | IssueToken | RevokeToken | AskForHelpWithoutVisit
+SigningCommand = SetPassword | RemovePassword | SignIn | EndSessions | LockSignIn
+"""What concerns the person's password and sessions."""
+
+WorkerCommand = RegisterWorker | SetContactPoints | IssueToken | RevokeToken | AskForHelpWithoutVisit | SigningCommand
 """Everything that a worker's stream decides."""
 
 
@@ -77,6 +90,8 @@ class Worker:
     token_ids: tuple[str, ...] = ()
     """Tokens that stand for the person."""
     revoked_token_ids: tuple[str, ...] = ()
+    signing: Signing = NEVER
+    """Their password, their sessions, and whether signing in is locked."""
 
 
 def decide(command: WorkerCommand, worker: Worker) -> list[Event]:
@@ -98,6 +113,8 @@ def decide(command: WorkerCommand, worker: Worker) -> list[Event]:
             return [
                 WorkerHelpRequested(worker_id=registered.worker_id, site_id=registered.site_id, note=command.note),
             ]
+        case SetPassword() | RemovePassword() | SignIn() | EndSessions() | LockSignIn():
+            return signing_in.decide(command, _registered(worker).worker_id, worker.signing)
         case _:
             assert_never(command)
 
@@ -151,7 +168,7 @@ def evolve(worker: Worker, event: Event) -> Worker:
             left = tuple(one for one in worker.token_ids if one != token_id)
             return replace(worker, token_ids=left, revoked_token_ids=(*worker.revoked_token_ids, token_id))
         case _:
-            return worker
+            return replace(worker, signing=signing_in.evolve(worker.signing, event))
 
 
 WORKER = Decider(Worker(), decide, evolve, no_deadlines)

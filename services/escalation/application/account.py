@@ -9,8 +9,9 @@ from typing import Literal
 from shared.contracts.base import Cites, Sealed
 from shared.contracts.escalations import EscalationOpened
 from shared.contracts.policy import Ladder, Trigger
+from shared.contracts.troubles import Trouble
 
-State = Literal["open", "acknowledged", "resolved", "stood_down"]
+State = Literal["open", "acknowledged", "resolved", "stood_down", "lapsed"]
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,10 @@ class Triggering:
     due_at: datetime | None
     ladder_no: int | None
     """The ladder that it started; None where one that ran was enough."""
+    late: str | None = None
+    """Why it was recorded later than promised."""
+    trouble: Trouble | None = None
+    """What is wrong with us, where that is the trigger."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +41,8 @@ class Turn:
     started_at: datetime | None = None
     told: tuple[str, ...] = ()
     next_at: datetime | None = None
+    reached_nobody: bool = False
+    """None of those whom it tells could be told, so the next one followed at once."""
 
 
 @dataclass(frozen=True)
@@ -53,12 +60,13 @@ class Taken:
 class Ended:
     """How it ended."""
 
-    by: str
+    by: str | None
+    """Who ended it; None where what was awaited came."""
     ended_at: datetime
     how: str
-    """How the worker was confirmed safe, or why it was a false alarm."""
-    confirmed_by: str | None
-    note: Sealed | None
+    """How the worker was confirmed safe, why it was a false alarm, or what came."""
+    confirmed_by: str | None = None
+    note: Sealed | None = None
 
 
 @dataclass(frozen=True)
@@ -104,8 +112,14 @@ class Account:
     @property
     def people(self) -> frozenset[str]:
         """Whoever it names."""
-        ended = {self.ended.by, self.ended.confirmed_by or self.ended.by} if self.ended else set()
-        return frozenset({self.opened.worker_id, *self.told, *(taken.by for taken in self.taken), *ended})
+        ended = (self.ended.by, self.ended.confirmed_by) if self.ended else ()
+        named = {self.opened.worker_id, *self.told, *(taken.by for taken in self.taken), *ended}
+        return frozenset(who for who in named if who is not None)
+
+    @property
+    def of_system(self) -> bool:
+        """Whether it is about Lonewatch itself, and nobody is known to be in danger."""
+        return self.opened.trigger == "system"
 
     @property
     def to_come(self) -> tuple[Turn, ...]:

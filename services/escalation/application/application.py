@@ -1,7 +1,7 @@
-"""Every command of escalation: from triggers, from deadlines, and from people.
+"""Every command of escalation that a person gives, by a page, a reply or the API, and what they read of one.
 
-A person is authorised at the site of the escalation before anything else is told. Nothing defers a trigger: it needs no
-permission, no guard, and no policy that can be read.
+A person is authorised at the site of the escalation before anything else is told. What happens without a person is
+``reacting``.
 """
 
 from __future__ import annotations
@@ -10,15 +10,15 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from services.escalation.application.account import Account, Plan
-from services.escalation.application.deciding import deciding, look_at_deadline, raise_escalation
+from services.escalation.application.deciding import deciding
 from services.escalation.application.folding import account_of
+from services.escalation.application.people import is_worker, name_of, plan_of
 from services.escalation.application.permitting import Permitted, permit
-from services.escalation.application.reading import Triggered, is_worker, name_of, plan_of
+from services.escalation.application.reacting import nothing
 from services.escalation.domain import Acknowledge, Command, Resolve, StandDown, triggers_told_with
 from shared.contracts.base import Sealed
-from shared.contracts.envelope import Undecodable
 from shared.decider import Rejected
-from shared.runtime.commands import Commands, Decided, Handled
+from shared.runtime.commands import Commands, Handled
 from shared.runtime.identity import Authority, Forbidden, Identity
 from shared.runtime.log import By, Cause, Outside
 from shared.runtime.sealing import Keyring
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from shared.contracts.notifications import ReplyReceived
-    from shared.runtime.deadlines import Due
     from shared.runtime.web import Caller
 
 
@@ -50,17 +49,12 @@ class Application:
     keyring: Keyring
     authority: Authority
 
-    async def raise_escalation(self, triggered: Triggered, cause: Cause, by: By) -> None:
-        """Open an escalation for a trigger, or let the trigger join the one that is open."""
-        await raise_escalation(self.commands, triggered, cause, by)
-
-    async def look_at_deadline(self, due: Due) -> None:
-        """Let a deadline take effect: a ladder's next turn, or the end of an acknowledgement."""
-        await look_at_deadline(self.commands, due)
-
     async def acknowledge_by_reply(self, reply: ReplyReceived, cause: Cause, by: By) -> None:
-        """Let a reply acknowledge. Where it may not, or somebody else was first, it is answered by nothing."""
+        """Let a reply acknowledge. Where it may not, somebody else was first, or it is a test's, nothing follows."""
         escalation_id, recipient_id = reply.escalation_id or "", reply.recipient_id
+        if reply.reply != "acknowledge":
+            await nothing(self.commands, cause, by)
+            return
         try:
             permitted = await self.permit("acknowledge", Identity(recipient_id), escalation_id)
             stream = (await self.commands.load([permitted.stream_id]))[permitted.stream_id]
@@ -72,8 +66,8 @@ class Application:
                 replace(by, actor=recipient_id),
                 cause,
             )
-        except (Rejected, Forbidden, Undecodable):
-            await self.commands.handle("acknowledge", [], lambda _loaded: Decided(), by, cause)
+        except (Rejected, Forbidden):
+            await nothing(self.commands, cause, by)
 
     async def acknowledge(
         self, caller: Caller, escalation_id: str, via: Literal["page", "api"], triggers_seen: int | None = None

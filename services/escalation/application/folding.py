@@ -1,6 +1,7 @@
 """Make the account of one episode. Pure: a fold of its records.
 
-It decides nothing and opens no sealed field; what runs at the moment it takes from the domain's own state.
+It decides nothing and opens no sealed field; what cannot be read of an episode is missing from its account. What runs at
+the moment it takes from the domain's own state.
 """
 
 from __future__ import annotations
@@ -19,9 +20,11 @@ from shared.contracts.escalations import (
     EscalationAcknowledged,
     EscalationExhausted,
     EscalationJoined,
+    EscalationLapsed,
     EscalationOpened,
     EscalationResolved,
     EscalationStoodDown,
+    StepReachedNobody,
     StepStarted,
 )
 
@@ -45,7 +48,8 @@ def _apply(account: Account, recorded: Recorded) -> Account:
         case EscalationJoined(part=part) | StepStarted(part=part) | EscalationExhausted(part=part) if part > 1:
             return _go_on(account, recorded.event)
         case EscalationOpened() | EscalationJoined() as event:
-            triggers = (*account.triggers, Triggering(event.trigger, at, event.due_at, event.ladder_no))
+            triggering = Triggering(event.trigger, at, event.due_at, event.ladder_no, event.late, event.trouble)
+            triggers = (*account.triggers, triggering)
             if event.ladder_no is None:
                 return replace(account, triggers=triggers)
             ladders = (*account.ladders, (event.ladder_no, event.ladder))
@@ -62,21 +66,29 @@ def _apply(account: Account, recorded: Recorded) -> Account:
         case EscalationAcknowledged() as event:
             taken = Taken(event.by, event.via, at, event.runs_out_at)
             return replace(account, taken=(*account.taken, taken), state="open" if event.running else "acknowledged")
+        case StepReachedNobody(ladder_no=ladder_no, turn=step):
+            turns = [
+                replace(turn, reached_nobody=True) if (turn.ladder_no, turn.step) == (ladder_no, step) else turn
+                for turn in account.turns
+            ]
+            return replace(account, turns=tuple(turns))
         case AcknowledgementRanOut():
-            taken = replace(account.taken[-1], ran_out_at=at)
-            return replace(account, taken=(*account.taken[:-1], taken), state="open")
+            ran_out = [replace(taken, ran_out_at=at) for taken in account.taken[-1:]]
+            return replace(account, taken=(*account.taken[:-1], *ran_out), state="open")
         case EscalationResolved() as event:
             ended = Ended(event.by, at, event.how, event.confirmed_by, event.note)
             return replace(account, ended=ended, state="resolved")
         case EscalationStoodDown() as event:
             return replace(account, ended=Ended(event.by, at, event.reason, None, event.note), state="stood_down")
+        case EscalationLapsed(reason=reason):
+            return replace(account, ended=Ended(None, at, reason), state="lapsed")
         case _:
             return account
 
 
 def _go_on(account: Account, event: Event) -> Account:
     """Add those whom a further part of an event tells to the turn that its first part started."""
-    if isinstance(event, EscalationJoined):
+    if isinstance(event, EscalationJoined) or not account.turns:
         return account
     turn = account.turns[-1]
     turn = replace(turn, told=(*turn.told, *_asked(getattr(event, "asks", ()))))

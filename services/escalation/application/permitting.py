@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from services.escalation.application.deciding import openings
+from services.escalation.application.deciding import openings, subject_in
 from services.escalation.domain import REFUSALS as DOMAIN_REFUSALS
 from shared.contracts.base import stream_of
 from shared.decider import Rejected
@@ -38,7 +38,7 @@ async def permit(
     commands: Commands, authority: Authority, operation: str, identity: Identity, escalation_id: str
 ) -> Permitted:
     """Return what this person may touch. Raises Rejected for an unknown episode, Forbidden."""
-    stream_id = stream_of("escalation", escalation_id.rpartition(".")[0])
+    stream_id = stream_of("escalation", subject_in(escalation_id))
     stream = (await commands.load([stream_id]))[stream_id]
     for opened in openings(stream):
         if opened.escalation_id == escalation_id:

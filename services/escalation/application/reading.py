@@ -1,4 +1,4 @@
-"""What an escalation needs to know from checkin's streams: the ladder of a policy, and who can be told.
+"""What an escalation needs to know from other services' streams: the ladder of a policy, and who can be told.
 
 Whatever of it cannot be read is left out: an alarm with half a directory and no ladder is better than none. Whoever asks
 for permission is judged elsewhere (``shared.runtime.identity``), and there what cannot be read is a refusal.
@@ -6,46 +6,26 @@ for permission is judged elsewhere (``shared.runtime.identity``), and there what
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-import structlog
-
-from services.escalation.application.account import Contact, Plan
+from services.escalation.application.readable import readable
 from services.escalation.domain import Directory
 from shared.contracts.base import OPERATOR_SITE, Event, stream_of
-from shared.contracts.envelope import Undecodable, decode
+from shared.contracts.escalations import EscalationOpened
 from shared.contracts.grants import fold_grants
+from shared.contracts.notifications import NotReached
 from shared.contracts.policy import Ladder, Trigger
-from shared.contracts.visits import PolicyAdopted, SiteRegistered, VisitPlanned, WorkerRegistered
-from shared.runtime.log import LOAD
-from shared.runtime.postgres import LOST
+from shared.contracts.visits import OperatorLadderSet, PolicyAdopted, SiteRegistered, VisitPlanned
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from datetime import datetime
+    from collections.abc import Iterable, Mapping, Sequence
 
-    from shared.contracts.base import Sealed
+    from services.escalation.application.triggering import Triggered
     from shared.runtime.postgres import Pool
-    from shared.runtime.sealing import Keyring
 
-log = structlog.get_logger()
-
-
-@dataclass(frozen=True)
-class Triggered:
-    """A trigger, as another service recorded it."""
-
-    trigger: Trigger
-    event_id: str
-    worker_id: str
-    site_id: str
-    visit_id: str | None = None
-    due_at: datetime | None = None
-    """The deadline that was missed, its grace included."""
-    policy_id: str | None = None
-    """The policy frozen in the visit, with its version. None without a visit: then the site's is looked up."""
-    policy_version: int | None = None
+# Which of these streams hold an event of one type. Uses the key of log.event (stream_id, version).
+HOLDING = "SELECT DISTINCT stream_id FROM log.event WHERE stream_id = ANY ($1) AND type = $2"
 
 
 @dataclass(frozen=True)
@@ -59,90 +39,78 @@ class Rules:
 
 async def directory_of(pool: Pool, site_id: str) -> Directory:
     """Return who can be told at this moment: those of the site, then those of the operator."""
-    site, operator = stream_of("grant", site_id), stream_of("grant", OPERATOR_SITE)
-    events = await _readable(pool, [site, operator])
-    return Directory.of(fold_grants(events[site]) + fold_grants(events[operator]))
+    return _directory(await readable(pool, _grants(site_id)), site_id)
 
 
-async def rules_for(pool: Pool, triggered: Triggered) -> Rules:
-    """Return the ladder of the version frozen in the visit; without a visit, of the site's policy in force."""
-    policy_id = triggered.policy_id or await _policy_of_site(pool, triggered.site_id)
+async def rules_and_directory(pool: Pool, triggered: Triggered) -> tuple[Rules, Directory]:
+    """Return by which ladder a trigger runs and who can be told: of a visit, both in one look."""
+    policy_id, version = triggered.policy_id, triggered.policy_version
+    if triggered.trigger == "system":
+        policy_id = OPERATOR_SITE
+    elif policy_id is None:
+        policy_id, version = await _policy_of_site(pool, triggered.site_id), None
+    streams = [] if policy_id is None else [stream_of("policy", policy_id)]
+    events = await readable(pool, [*streams, *_grants(triggered.site_id)])
+    directory = _directory(events, triggered.site_id)
     if policy_id is None:
-        return Rules(None, None, None)
-    stream_id = stream_of("policy", policy_id)
-    versions = {
-        event.policy_version: event.policy
-        for event in (await _readable(pool, [stream_id]))[stream_id]
-        if isinstance(event, PolicyAdopted)
-    }
-    version = triggered.policy_version or max(versions, default=None)
+        return Rules(None, None, None), directory
+    history = events[streams[0]]
+    if triggered.trigger == "system":
+        ladders = [event.ladder for event in history if isinstance(event, OperatorLadderSet)]
+        return Rules(None, None, ladders[-1] if ladders else None), directory
+    return _rules(history, triggered.trigger, policy_id, version), directory
+
+
+async def on_its_visit(pool: Pool, triggered: Triggered, visit_id: str) -> Triggered:
+    """Return the trouble of a visit with its worker, site and policy, as far as the visit's plan can be read.
+
+    Else as the visit's escalation has them; else with the site that the trouble names.
+    """
+    visit, escalation = stream_of("visit", visit_id), stream_of("escalation", visit_id)
+    events = await readable(pool, [visit, escalation])
+    planned = [event for event in events[visit] if isinstance(event, VisitPlanned)]
+    opened = [event for event in events[escalation] if isinstance(event, EscalationOpened)]
+    sources: list[VisitPlanned | EscalationOpened] = [*planned[:1], *opened[-1:]]
+    for known in sources:
+        return replace(
+            triggered,
+            worker_id=known.worker_id,
+            site_id=known.site_id,
+            policy_id=known.policy_id,
+            policy_version=known.policy_version,
+        )
+    return triggered
+
+
+async def not_reached_of(pool: Pool, notification_ids: Iterable[str]) -> frozenset[str]:
+    """Return which of these notifications reached nobody. Reads no record, so none of them needs to be readable."""
+    stream_of_id = {stream_of("notification", notification_id): notification_id for notification_id in notification_ids}
+    rows = await pool.fetch(HOLDING, list(stream_of_id), NotReached.type)
+    return frozenset(stream_of_id[row["stream_id"]] for row in rows)
+
+
+async def _policy_of_site(pool: Pool, site_id: str) -> str | None:
+    stream_id = stream_of("site", site_id)
+    events = (await readable(pool, [stream_id]))[stream_id]
+    found = [event.policy_id for event in events if isinstance(event, SiteRegistered)]
+    return found[-1] if found else None
+
+
+def _rules(history: Sequence[Event], trigger: Trigger, policy_id: str, version: int | None) -> Rules:
+    """Return the ladder of the version frozen in the visit; without one, of the policy in force."""
+    versions = {event.policy_version: event.policy for event in history if isinstance(event, PolicyAdopted)}
+    version = version or max(versions, default=None)
     try:
-        ladder = versions[version].ladder_for(triggered.trigger) if version is not None else None
+        ladder = versions[version].ladder_for(trigger) if version is not None else None
     except KeyError:
         ladder = None
     return Rules(policy_id, version, ladder)
 
 
-async def name_of(pool: Pool, keyring: Keyring, worker_id: str) -> str:
-    """Return the name of a person; the id where nobody registered one, or where the keys cannot be reached."""
-    stream_id = stream_of("worker", worker_id)
-    events = (await _readable(pool, [stream_id]))[stream_id]
-    names = [event.name for event in events if isinstance(event, WorkerRegistered)]
-    try:
-        return await keyring.open_or(names[-1], "(erased)") if names else worker_id
-    except LOST:
-        return worker_id  # without a name somebody can still take it
+def _grants(site_id: str) -> list[str]:
+    return [stream_of("grant", site_id), stream_of("grant", OPERATOR_SITE)]
 
 
-async def is_worker(pool: Pool, worker_id: str) -> bool:
-    """Say whether somebody registered this person."""
-    stream_id = stream_of("worker", worker_id)
-    return any(isinstance(event, WorkerRegistered) for event in (await _readable(pool, [stream_id]))[stream_id])
-
-
-async def plan_of(pool: Pool, keyring: Keyring, visit_id: str | None) -> Plan:
-    """Return the place and the contacts that a visit's plan names, opened; nothing without a visit or a plan."""
-    if visit_id is None:
-        return Plan()
-    stream_id = stream_of("visit", visit_id)
-    events = (await _readable(pool, [stream_id]))[stream_id]
-    planned = next((event for event in events if isinstance(event, VisitPlanned)), None)
-    if planned is None:
-        return Plan()
-    place = await _opened(keyring, planned.place) if planned.place else None
-    contacts = [
-        Contact(contact.relation, await _opened(keyring, contact.name), await _opened(keyring, contact.phone))
-        for contact in planned.contacts
-    ]
-    return Plan(place, tuple(contacts))
-
-
-async def _opened(keyring: Keyring, sealed: Sealed) -> str:
-    try:
-        return await keyring.open_or(sealed, "(erased)")
-    except LOST:
-        return "(cannot be read at this moment)"  # the rest of the page still helps
-
-
-async def _policy_of_site(pool: Pool, site_id: str) -> str | None:
-    stream_id = stream_of("site", site_id)
-    events = (await _readable(pool, [stream_id]))[stream_id]
-    found = [event.policy_id for event in events if isinstance(event, SiteRegistered)]
-    return found[-1] if found else None
-
-
-async def _readable(pool: Pool, stream_ids: Sequence[str]) -> Mapping[str, list[Event]]:
-    """Load streams, leaving out each record that this release cannot read. Raises only what the connection raises."""
-    wanted = list(dict.fromkeys(stream_ids))
-    rows = await pool.fetch(LOAD, wanted, [0] * len(wanted), None, None)
-    return {row["stream_id"]: _decoded(row["stream_id"], row["records"] or ()) for row in rows}
-
-
-def _decoded(stream_id: str, records: Sequence[bytes]) -> list[Event]:
-    events = []
-    for version, record in enumerate(records, 1):
-        try:
-            events.append(decode(record).event)
-        except Undecodable:
-            log.exception("record_not_readable", stream=stream_id, version=version)
-    return events
+def _directory(events: Mapping[str, Sequence[Event]], site_id: str) -> Directory:
+    site, operator = _grants(site_id)
+    return Directory.of(fold_grants(events[site]) + fold_grants(events[operator]))

@@ -13,6 +13,7 @@ from shared.contracts.escalations import (
     Ask,
     EscalationExhausted,
     EscalationJoined,
+    EscalationLapsed,
     EscalationOpened,
     EscalationResolved,
     EscalationStoodDown,
@@ -27,6 +28,7 @@ Asking = (
     | EscalationExhausted
     | EscalationResolved
     | EscalationStoodDown
+    | EscalationLapsed
 )
 """An event that asks for people to be told."""
 
@@ -57,11 +59,15 @@ def ask_told(escalation: Escalation) -> tuple[Ask, ...]:
 
 
 def ask(escalation: Escalation, roles_of: Mapping[str, tuple[Role, ...]]) -> tuple[Ask, ...]:
-    """Ask each of these once, except the worker who may be in danger."""
+    """Ask each of these once, except the worker who may be in danger.
+
+    Notifier queues an id once, so the ids skip whatever the records that could not be read may have given out.
+    """
     asked = [worker for worker in roles_of if worker != escalation.worker_id]
+    first = escalation.asked + escalation.unreadable * MOST_ASKS + 1
     return tuple(
         Ask(notification_id=f"{escalation.escalation_id}.{n}", worker_id=worker, roles=roles_of[worker])
-        for n, worker in enumerate(asked, start=escalation.asked + 1)
+        for n, worker in enumerate(asked, start=first)
     )
 
 

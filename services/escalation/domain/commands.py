@@ -8,9 +8,11 @@ from datetime import datetime
 from typing import Literal
 
 from shared.contracts.base import Sealed
+from shared.contracts.escalations import SYSTEM
 from shared.contracts.grants import Grants
 from shared.contracts.policy import Ladder, Trigger
 from shared.contracts.roles import RESPONDERS, Role
+from shared.contracts.troubles import Trouble
 from shared.decider import Deadline
 
 
@@ -47,6 +49,38 @@ class Raise:
     ladder: Ladder | None
     """The policy's ladder for this trigger. None where it cannot be read."""
     directory: Directory
+    now: datetime
+    late: str | None = None
+    """Why the trigger was recorded later than promised."""
+    trouble: Trouble | None = None
+    """What is wrong with us, where that is the trigger."""
+
+    @property
+    def subject(self) -> str:
+        """Whom or what it is about."""
+        return subject_of(self.trigger, self.visit_id, self.worker_id)
+
+
+@dataclass(frozen=True)
+class Lapse:
+    """Something came that had been awaited: there may be nothing left to tell anybody."""
+
+    reason: str
+    """What came."""
+    moot: frozenset[Trigger]
+    """The triggers that have no reason any more."""
+    came_at: datetime
+    """When it came: a trigger that fell due later awaits something else."""
+    now: datetime
+
+
+@dataclass(frozen=True)
+class PersonNotReached:
+    """Somebody whom a step asked could not be told by any way that there is."""
+
+    notification_id: str
+    unreached: frozenset[str]
+    """Every notification of the escalation of which that is known by now, this one included."""
     now: datetime
 
 
@@ -110,7 +144,12 @@ class StandDown:
     now: datetime
 
 
-Command = Raise | StartNextStep | Acknowledge | AcknowledgementRunsOut | Resolve | StandDown
+Command = Raise | Lapse | PersonNotReached | StartNextStep | Acknowledge | AcknowledgementRunsOut | Resolve | StandDown
+
+
+def subject_of(trigger: Trigger, visit_id: str | None, worker_id: str) -> str:
+    """Return whom or what an escalation is about: the visit, the worker where there is none, or Lonewatch itself."""
+    return SYSTEM if trigger == "system" else visit_id or worker_id
 
 
 def command_for(deadline: Deadline, directory: Directory, now: datetime) -> StartNextStep | AcknowledgementRunsOut:

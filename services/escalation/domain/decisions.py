@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import reduce
 from typing import assert_never
 
-from services.escalation.domain.asking import ask, ask_again, ask_everyone, ask_told, in_parts
+from services.escalation.domain.asking import ask, ask_again, ask_everyone, in_parts
 from services.escalation.domain.commands import (
     Acknowledge,
     AcknowledgementRunsOut,
     Command,
     Directory,
+    Lapse,
+    PersonNotReached,
     Raise,
     Resolve,
     StandDown,
     StartNextStep,
 )
-from services.escalation.domain.state import Escalation, LadderRun, evolve
+from services.escalation.domain.endings import lapse, must_be_open_to, resolve, stand_down
+from services.escalation.domain.state import Escalation, LadderRun, evolve, with_run
 from shared.contracts.base import Cites, Event
 from shared.contracts.escalations import (
     AcknowledgementRanOut,
@@ -26,8 +30,7 @@ from shared.contracts.escalations import (
     EscalationExhausted,
     EscalationJoined,
     EscalationOpened,
-    EscalationResolved,
-    EscalationStoodDown,
+    StepReachedNobody,
     StepStarted,
 )
 from shared.contracts.policy import GRAVITY, Timed
@@ -54,6 +57,10 @@ def decide(command: Command, escalation: Escalation) -> list[Event]:
     match command:
         case Raise():
             return _raise(command, escalation)
+        case Lapse():
+            return lapse(command, escalation)
+        case PersonNotReached():
+            return _not_reached(command, escalation)
         case StartNextStep():
             return _start_next_step(command, escalation)
         case Acknowledge():
@@ -61,9 +68,9 @@ def decide(command: Command, escalation: Escalation) -> list[Event]:
         case AcknowledgementRunsOut():
             return _run_out(command, escalation)
         case Resolve():
-            return _resolve(command, escalation)
+            return resolve(command, escalation)
         case StandDown():
-            return _stand_down(command, escalation)
+            return stand_down(command, escalation)
         case _:
             assert_never(command)
 
@@ -84,9 +91,9 @@ def _raise(command: Raise, escalation: Escalation) -> list[Event]:
 
 
 def _open(command: Raise, escalation: Escalation) -> EscalationOpened:
-    episode = escalation.episode + 1
+    episode = escalation.episode + escalation.unreadable + 1  # what cannot be read may have opened an episode each
     return EscalationOpened(
-        escalation_id=f"{command.visit_id or command.worker_id}.{episode}",
+        escalation_id=f"{command.subject}.{episode}",
         episode=episode,
         visit_id=command.visit_id,
         worker_id=command.worker_id,
@@ -98,38 +105,59 @@ def _open(command: Raise, escalation: Escalation) -> EscalationOpened:
         policy_version=command.policy_version,
         ladder=command.ladder,
         ladder_no=1,
+        late=command.late,
+        trouble=command.trouble,
     )
 
 
 def _join(command: Raise, escalation: Escalation) -> EscalationJoined:
     graver = all(GRAVITY[command.trigger] > GRAVITY[run.trigger] for run in escalation.ladders)
+    ladder_no = max((run.no for run in escalation.ladders), default=0) + escalation.unreadable + 1
     return EscalationJoined(
         escalation_id=escalation.escalation_id,
         trigger=command.trigger,
         trigger_event_id=command.trigger_event_id,
         due_at=command.due_at,
         ladder=command.ladder if graver else None,
-        ladder_no=len(escalation.ladders) + 1 if graver else None,
+        ladder_no=ladder_no if graver else None,
         policy_id=command.policy_id if graver else None,
         policy_version=command.policy_version if graver else None,
+        late=command.late,
+        trouble=command.trouble,
         asks=ask_again(escalation, command.directory),
     )
 
 
+def _not_reached(command: PersonNotReached, escalation: Escalation) -> list[Event]:
+    for run in escalation.ladders:
+        if command.notification_id in run.asked and not run.acknowledged and run.asked <= command.unreached:
+            return [
+                StepReachedNobody(
+                    escalation_id=escalation.escalation_id, ladder_no=run.no, turn=run.turn - 1, next_at=command.now
+                )
+            ]
+    return []  # somebody else of the step may know of it, or it is over; a round of exhaustion keeps its rhythm
+
+
 def _start_next_step(command: StartNextStep, escalation: Escalation) -> list[Event]:
-    if not escalation.open or command.episode != escalation.episode or command.ladder_no > len(escalation.ladders):
+    if not escalation.open or command.episode != escalation.episode:
         return []  # a deadline of an episode that has ended
-    run = escalation.ladders[command.ladder_no - 1]
-    if run.acknowledged or run.turn != command.turn or run.next_at is None or command.now < run.next_at:
-        return []  # stopped, already started or not due: the clock may ask twice
-    return _start_turns(escalation, run.no, command.directory, command.now)
+    run = escalation.run(command.ladder_no)
+    if run is None or run.acknowledged or command.now < (run.next_at or command.now):
+        return []  # stopped or not due
+    if run.turn > command.turn or (run.turn < command.turn and not escalation.unreadable):
+        return []  # already started, or not the next: the clock may ask twice
+    # What cannot be read may have been a turn: the one that was due is the next then.
+    going_on = with_run(escalation, replace(run, turn=command.turn))
+    return _start_turns(going_on, run.no, command.directory, command.now)
 
 
 def _start_turns(escalation: Escalation, ladder_no: int, directory: Directory, now: datetime) -> list[Event]:
     """Start the next turn of a ladder, and the ones after it for as long as nobody holds a step's roles."""
     events: list[Event] = []
     while True:
-        turn = _turn(escalation, escalation.ladders[ladder_no - 1], directory, now)
+        run = next(run for run in escalation.ladders if run.no == ladder_no)
+        turn = _turn(escalation, run, directory, now)
         events += in_parts(turn)
         if turn.next_at > now:
             return events
@@ -165,7 +193,7 @@ def _turn(
 
 
 def _acknowledge(command: Acknowledge, escalation: Escalation) -> list[Event]:
-    _must_be_open_to(escalation, command.escalation_id, command.by)
+    must_be_open_to(escalation, command.escalation_id, command.by)
     seen = escalation.triggers if command.triggers_seen is None else command.triggers_seen
     free = [run for run in escalation.ladders if not run.acknowledged]
     taken = [run for run in free if run.trigger_no <= seen]
@@ -207,50 +235,3 @@ def _run_out(command: AcknowledgementRunsOut, escalation: Escalation) -> list[Ev
         cites=held.cites,
     )
     return in_parts(ran_out)  # the turns themselves start from their deadlines, due now
-
-
-def _resolve(command: Resolve, escalation: Escalation) -> list[Event]:
-    _must_be_open_to(escalation, command.escalation_id, command.by)
-    _must_know_of_all(escalation, command.triggers_seen)
-    return in_parts(
-        EscalationResolved(
-            escalation_id=escalation.escalation_id,
-            visit_id=escalation.visit_id,
-            worker_id=escalation.worker_id,
-            site_id=escalation.site_id,
-            by=command.by,
-            confirmed_by=command.confirmed_by,
-            how=command.how,
-            note=command.note,
-            asks=ask_told(escalation),
-        )
-    )
-
-
-def _stand_down(command: StandDown, escalation: Escalation) -> list[Event]:
-    _must_be_open_to(escalation, command.escalation_id, command.by)
-    _must_know_of_all(escalation, command.triggers_seen)
-    return in_parts(
-        EscalationStoodDown(
-            escalation_id=escalation.escalation_id,
-            visit_id=escalation.visit_id,
-            worker_id=escalation.worker_id,
-            site_id=escalation.site_id,
-            by=command.by,
-            reason=command.reason,
-            note=command.note,
-            asks=ask_told(escalation),
-        )
-    )
-
-
-def _must_be_open_to(escalation: Escalation, escalation_id: str, by: str) -> None:
-    if not escalation.open or escalation.escalation_id != escalation_id:
-        raise Rejected("not_open")
-    if by == escalation.worker_id:
-        raise Rejected("own_escalation")
-
-
-def _must_know_of_all(escalation: Escalation, triggers_seen: int | None) -> None:
-    if triggers_seen is not None and triggers_seen < escalation.triggers:
-        raise Rejected("changed_since")

@@ -12,12 +12,14 @@ from shared.contracts.escalations import (
     AcknowledgementRanOut,
     EscalationExhausted,
     EscalationJoined,
+    EscalationLapsed,
     EscalationOpened,
     EscalationResolved,
     EscalationStoodDown,
     StepStarted,
 )
 from shared.contracts.policy import GRAVITY
+from shared.contracts.troubles import UNKNOWN_WORKER
 from shared.contracts.visits import ReminderDue
 
 if TYPE_CHECKING:
@@ -34,6 +36,7 @@ Asked = (
     | EscalationExhausted
     | EscalationResolved
     | EscalationStoodDown
+    | EscalationLapsed
 )
 
 ASKING: tuple[type[Event], ...] = (
@@ -43,9 +46,13 @@ ASKING: tuple[type[Event], ...] = (
     EscalationExhausted,
     EscalationResolved,
     EscalationStoodDown,
+    EscalationLapsed,
     ReminderDue,
 )
 """Every event that asks for somebody to be told."""
+
+URGENT = frozenset(event.type for event in ASKING if event is not ReminderDue)
+"""Types that nothing may hold back: somebody is to be told of an escalation, or that it has ended."""
 
 
 def queues_of(recorded: Recorded, history: Sequence[Event], now: datetime) -> list[Queue]:
@@ -67,6 +74,7 @@ def queues_of(recorded: Recorded, history: Sequence[Event], now: datetime) -> li
                     worker_id=event.worker_id,
                     contact_points=(),
                     now=now,
+                    occasion=event.occasion,
                 )
             ]
         case (
@@ -76,6 +84,7 @@ def queues_of(recorded: Recorded, history: Sequence[Event], now: datetime) -> li
             | EscalationExhausted()
             | EscalationResolved()
             | EscalationStoodDown()
+            | EscalationLapsed()
         ) as event:
             return _of_escalation(event, asked_by, history, now)
         case _:
@@ -94,32 +103,38 @@ def _of_escalation(event: Asked, asked_by: str, history: Sequence[Event], now: d
 
 
 def _about(event: Asked, history: Sequence[Event]) -> dict[str, Any]:
-    """Return what a message says beside whom it is for. Raises LookupError where the stream does not hold the opening."""
+    """Return what a message says beside whom it is for.
+
+    Where the stream's opening cannot be read, that is what the event itself says: somebody is told all the same.
+    """
     episode = [
         found
         for found in history
         if isinstance(found, EscalationOpened | EscalationJoined) and found.escalation_id == event.escalation_id
     ]
+    workers = [found.worker_id for found in episode if isinstance(found, EscalationOpened)]
+    about = {**_kind(event), "worker_id": (*workers, getattr(event, "worker_id", None) or UNKNOWN_WORKER)[0]}
+    if isinstance(event, EscalationJoined):
+        episode = [event]
     if not episode:
-        raise LookupError(event.escalation_id)
-    worker_id = next(found.worker_id for found in episode if isinstance(found, EscalationOpened))
+        return {**about, "trigger": None, "due_at": None}
+    cause = _cause([found for found in episode if found.ladder_no == about["ladder_no"]] or episode)
+    said = {"trigger": cause.trigger, "due_at": cause.due_at, "late": cause.late, "trouble": cause.trouble}
+    return {**about, **said}
+
+
+def _kind(event: Asked) -> dict[str, Any]:
     match event:
         case StepStarted(ladder_no=ladder_no, step=step):
-            kind: dict[str, Any] = {"kind": "step", "ladder_no": ladder_no, "step": step}
-            cause = _cause([found for found in episode if found.ladder_no == ladder_no] or episode)
+            return {"kind": "step", "ladder_no": ladder_no, "step": step}
         case EscalationExhausted(ladder_no=ladder_no):
-            kind = {"kind": "exhausted", "ladder_no": ladder_no, "step": None}
-            cause = _cause([found for found in episode if found.ladder_no == ladder_no] or episode)
+            return {"kind": "exhausted", "ladder_no": ladder_no, "step": None}
         case EscalationJoined(ladder_no=ladder_no):
-            kind = {"kind": "joined", "ladder_no": ladder_no, "step": None}
-            cause = event
+            return {"kind": "joined", "ladder_no": ladder_no, "step": None}
         case AcknowledgementRanOut():
-            kind = {"kind": "ran_out", "ladder_no": None, "step": None}
-            cause = _cause(episode)
+            return {"kind": "ran_out", "ladder_no": None, "step": None}
         case _:
-            kind = {"kind": "all_clear", "ladder_no": None, "step": None}
-            cause = _cause(episode)
-    return {**kind, "worker_id": worker_id, "trigger": cause.trigger, "due_at": cause.due_at}
+            return {"kind": "all_clear", "ladder_no": None, "step": None}
 
 
 def _cause(triggers: Sequence[EscalationOpened | EscalationJoined]) -> EscalationOpened | EscalationJoined:

@@ -1,4 +1,4 @@
-"""One message on its way: found in its notification, decided, entered with its recipient, counted. Does no IO of its own."""
+"""A message on its way: found in its notification, decided, counted. Does no IO of its own."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from services.notifier.channels import Receipt
 from services.notifier.domain import (
     NOTIFICATION,
     RECIPIENT,
-    CallRecipient,
     RecordAccepted,
     RecordFailed,
     RecordUnknown,
@@ -22,23 +21,26 @@ from shared.contracts.notifications import (
     AttemptUnknown,
     NotificationQueued,
     NotificationWithdrawn,
+    RecipientAttemptStarted,
 )
 from shared.runtime.commands import write
-from shared.runtime.log import By
 from shared.runtime.telemetry import REGISTRY
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from services.notifier.channels import TransportError
-    from services.notifier.domain import Notification, NotificationCommand, NotificationEvent
-    from shared.contracts.envelope import Envelope
+    from services.notifier.domain import Notification, NotificationCommand, NotificationEvent, Recipient
+    from shared.contracts.envelope import Envelope, Recorded
     from shared.contracts.notifications import AttemptStarted, Message
     from shared.runtime.commands import Handled
     from shared.runtime.log import Stream, Write
 
 MESSAGES = Counter(
     "lonewatch_messages_total", "Messages by what became of an attempt", ["channel", "outcome"], registry=REGISTRY
+)
+CALLS = Counter(
+    "lonewatch_calls_total", "Calls to the outside, each of one message or of many", ["channel"], registry=REGISTRY
 )
 FIRST_ATTEMPT = Histogram(
     "lonewatch_first_attempt_seconds",
@@ -51,36 +53,38 @@ FIRST_ATTEMPT = Histogram(
 
 @dataclass(frozen=True)
 class Sought:
-    """A message that is due, in the stream of its notification."""
+    """A message in its notification."""
 
     stream: Stream
+    recorded: Recorded
+    """The event that queued it."""
     queued: NotificationQueued
     message: Message
 
     @property
     def envelope(self) -> Envelope:
         """Of the event that queued it."""
-        return self.stream.history[0].envelope
-
-    @property
-    def by(self) -> By:
-        """What its events say: they belong to what asked for it."""
-        return By("system:notifier.clock", self.envelope.correlation_id, self.envelope.event_id)
+        return self.recorded.envelope
 
 
 def seek(stream: Stream, message_id: str) -> Sought:
     """Return a message in its notification. Raises LookupError where there is none, which no deadline stands for."""
-    for event in stream.events:
-        if isinstance(event, NotificationQueued):
-            for message in event.messages:
+    for recorded in stream.history:
+        if isinstance(recorded.event, NotificationQueued):
+            for message in recorded.event.messages:
                 if message.message_id == message_id:
-                    return Sought(stream, event, message)
+                    return Sought(stream, recorded, recorded.event, message)
     raise LookupError(stream.stream_id)
 
 
 def folded(stream: Stream) -> Notification:
     """Return what the stream of a notification says."""
     return NOTIFICATION.fold(cast("list[NotificationEvent]", stream.events))  # such a stream holds no others
+
+
+def recipient_in(stream: Stream) -> Recipient:
+    """Return what the newest entries of a person's stream say."""
+    return RECIPIENT.fold([event for event in stream.events if isinstance(event, RecipientAttemptStarted)])
 
 
 def decided(stream: Stream, command: NotificationCommand) -> Write:
@@ -95,11 +99,6 @@ def decided(stream: Stream, command: NotificationCommand) -> Write:
     )
 
 
-def entered(stream: Stream, recipient_id: str, attempt: AttemptStarted, now: datetime) -> Write:
-    """Enter an attempt in the stream of the person called."""
-    return write(RECIPIENT, stream, lambda state: RECIPIENT.decide(CallRecipient(recipient_id, attempt, now), state))
-
-
 def outcome_of(attempt: AttemptStarted, outcome: Receipt | TransportError, now: datetime) -> NotificationCommand:
     """Return the command that records what became of an attempt."""
     if isinstance(outcome, Receipt):
@@ -110,7 +109,7 @@ def outcome_of(attempt: AttemptStarted, outcome: Receipt | TransportError, now: 
 
 
 def count(channel: str, handled: Handled) -> None:
-    """Count what became of a message."""
+    """Count what became of messages."""
     for event in handled.decided.events:
         match event:
             case AttemptAccepted():

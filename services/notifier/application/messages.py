@@ -1,45 +1,64 @@
-"""What is said: one text for each kind of notification, with the name of the worker, the time, and a personal link.
+"""What is said: one text for each kind of notification, and one for a call that carries many. Does no IO but reading templates.
 
-The only place where names and addresses are opened; they leave in an Outgoing, whose repr shows none of them.
+Names and links come in opened; what leaves here goes into an Outgoing and nowhere else.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from datetime import UTC
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from services.notifier.channels import Outgoing, TransportError
 from services.notifier.domain import ANSWERABLE
-from shared.runtime.links import link_code, link_of
+from shared.contracts.policy import GRAVITY
 from shared.runtime.records import instant
-from shared.runtime.sealing import Erased
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
-    from services.notifier.application.people import People
-    from shared.contracts.base import Sealed
-    from shared.contracts.envelope import Envelope
-    from shared.contracts.notifications import Message, NotificationQueued
-    from shared.contracts.visits import ContactPoint
-    from shared.runtime.sealing import Keyring
+    from services.notifier.application.attempts import Sought
+    from shared.contracts.notifications import NotificationQueued
 
 ERASED = "(erased)"
 """Stands for the name of a person whose key is gone, or who cannot be read."""
 
+SOMEBODY = "Somebody whose name cannot be read"
+"""Stands for a worker whom nothing readable names."""
+
+_PREFIX = "Lonewatch: "
+"""Begins every subject, so that people know whom it is from."""
+
+_CALM = {"all_clear": -3, "test": -2, "reminder": -1}
+"""Kinds that come below every alarm in a call that carries many."""
+
 _TEMPLATES = Path(__file__).resolve().parent.parent / "templates"
 
 
-class Messages:
-    """Composes what goes to one contact point."""
+@dataclass(frozen=True)
+class Said:
+    """What one notification says to one person."""
 
-    def __init__(self, keyring: Keyring, people: People, public_url: str) -> None:
-        """Open fields with ``keyring``; links begin with ``public_url``."""
-        self._keyring = keyring
-        self._people = people
+    subject: str = field(repr=False)
+    text: str = field(repr=False)
+    link: str | None = field(repr=False)
+    when: str = ""
+    gravity: int = 0
+
+    @property
+    def what(self) -> str:
+        """Return the subject as one entry among many says it."""
+        return self.subject.removeprefix(_PREFIX)
+
+
+class Messages:
+    """Knows every text."""
+
+    def __init__(self, public_url: str) -> None:
+        """Addresses for replies begin with ``public_url``."""
         self._public_url = public_url.rstrip("/")
         self._texts = Environment(
             loader=FileSystemLoader(_TEMPLATES),
@@ -49,65 +68,47 @@ class Messages:
             lstrip_blocks=True,
         )
 
-    async def find(self, queued: NotificationQueued, message: Message) -> ContactPoint:
-        """Return where a message goes now. Raises TransportError, for good, where there is nothing it could be sent to."""
-        person = (await self._people.of([queued.recipient_id]))[queued.recipient_id]
-        if person is None:
-            raise TransportError("the recipient cannot be read", code="contact_point_unreadable", permanent=True)
-        others = {other.contact_point_id for other in queued.messages}
-        point = person.point_for(message, others)
-        if point is None:
-            raise TransportError("no contact point is left", code="contact_point_removed", permanent=True)
-        return point
-
-    async def compose(
-        self, queued: NotificationQueued, message: Message, point: ContactPoint, envelope: Envelope
-    ) -> Outgoing:
-        """Return what goes to ``point``. ``envelope`` is the queued event's: at each attempt the content is the same.
-
-        Raises TransportError, for good, where the contact point cannot be opened any more.
-        """
-        people = await self._people.of([queued.worker_id])
-        address = await self._open(point.address)
-        secret = None if point.secret is None else await self._open(point.secret)
-        worker = people[queued.worker_id]
-        name = None if worker is None else worker.name
-        subject, text = self._say(queued, await self._keyring.open_or(name, ERASED))
-        link = await self._link(queued)
-        return Outgoing(
-            message_id=message.message_id,
-            sent_at=envelope.recorded_at,
-            address=address,
-            secret=secret,
-            subject=subject,
-            text=text,
-            link=link,
-            payload=self._payload(queued, message, envelope, text, link),
+    def say(self, queued: NotificationQueued, worker: str, link: str | None) -> Said:
+        """Return what one notification says: the first line of its kind's template is the subject."""
+        trouble = queued.trouble
+        subject, text = self._render(
+            f"{queued.kind}.txt",
+            worker=worker,
+            trigger=queued.trigger,
+            due=_time(queued.due_at),
+            late=queued.late,
+            occasion=queued.occasion,
+            concern=None if trouble is None else trouble.concern,
+            service="" if trouble is None else trouble.service,
+            place="" if trouble is None else trouble.place or "",
+            away_from=_time(None if trouble is None else trouble.from_at),
+            away_to=_time(None if trouble is None else trouble.to_at),
         )
+        gravity = _CALM.get(queued.kind, GRAVITY.get(queued.trigger or "", max(GRAVITY.values())))
+        return Said(subject, text, link, _time(queued.due_at), gravity)
 
-    async def _open(self, sealed: Sealed) -> str:
-        try:
-            return await self._keyring.open(sealed)
-        except Erased:
-            raise TransportError("the person was erased", code="contact_point_erased", permanent=True) from None
+    def bundle(self, said: Sequence[Said]) -> Said:
+        """Return what a call says that carries many: how many and the gravest, and each with its own link."""
+        entries = sorted(said, key=lambda one: -one.gravity)
+        subject, text = self._render("bundle.txt", entries=entries, alarming=entries[0].gravity >= 0)
+        return Said(subject, text, None)
 
-    async def _link(self, queued: NotificationQueued) -> str | None:
-        if queued.escalation_id is None:
-            return None
-        return link_of(self._public_url, await link_code(self._keyring, queued.escalation_id, queued.recipient_id))
+    def payload(self, call_id: str, carried: Sequence[Sought], said: Sequence[Said], whole: Said) -> dict[str, Any]:
+        """Return what a webhook receives: ids and instants for machines, and the text for whoever they show it to."""
+        each = [self._data(one, its) for one, its in zip(carried, said, strict=True)]
+        at = instant(max(one.recorded.recorded_at for one in carried))
+        if len(each) == 1:
+            return {"type": "lonewatch.notification", "timestamp": at, "data": each[0]}
+        data = {"call_id": call_id, "text": whole.text, "notifications": each}
+        return {"type": "lonewatch.notifications", "timestamp": at, "data": data}
 
-    def _say(self, queued: NotificationQueued, worker: str) -> tuple[str, str]:
-        """Return subject and text: the first line of the kind's template, and the rest."""
-        rendered = self._texts.get_template(f"{queued.kind}.txt").render(
-            worker=worker, trigger=queued.trigger, due=_time(queued.due_at)
-        )
+    def _render(self, template: str, **values: object) -> tuple[str, str]:
+        rendered = self._texts.get_template(template).render(values)
         subject, _, text = rendered.strip().partition("\n")
         return subject, text.strip()
 
-    def _payload(
-        self, queued: NotificationQueued, message: Message, envelope: Envelope, text: str, link: str | None
-    ) -> dict[str, Any]:
-        """Return what a webhook receives: ids and instants for machines, and the text for whoever they show it to."""
+    def _data(self, sought: Sought, said: Said) -> dict[str, Any]:
+        queued = sought.queued
         reply = {
             "url": f"{self._public_url}/notifier/replies",
             "how": (
@@ -116,20 +117,19 @@ class Messages:
             ),
         }
         return {
-            "type": "lonewatch.notification",
-            "timestamp": instant(envelope.recorded_at),
-            "data": {
-                "message_id": message.message_id,
-                "notification_id": queued.notification_id,
-                "kind": queued.kind,
-                "escalation_id": queued.escalation_id,
-                "trigger": queued.trigger,
-                "visit_id": envelope.visit_id,
-                "due_at": queued.due_at and instant(queued.due_at),
-                "text": text,
-                "link": link,
-                "reply": reply if queued.kind in ANSWERABLE else None,
-            },
+            "message_id": sought.message.message_id,
+            "notification_id": queued.notification_id,
+            "kind": queued.kind,
+            "escalation_id": queued.escalation_id,
+            "trigger": queued.trigger,
+            "visit_id": sought.envelope.visit_id,
+            "due_at": queued.due_at and instant(queued.due_at),
+            "late": queued.late,
+            "trouble": None if queued.trouble is None else queued.trouble.model_dump(mode="json"),
+            "occasion": queued.occasion,
+            "text": said.text,
+            "link": said.link,
+            "reply": reply if queued.kind in ANSWERABLE else None,
         }
 
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from shared.contracts.notifications import Message
     from shared.contracts.visits import ContactPoint
     from shared.runtime.commands import Commands
+    from shared.runtime.log import Stream
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,10 @@ class People:
     commands: Commands
 
     async def of(self, worker_ids: Iterable[str]) -> Mapping[str, Person | None]:
-        """Return persons by id; None for one whose stream cannot be read, so that it costs nobody else their message."""
+        """Return persons by id; None for one who cannot be read, so that it costs nobody else their message.
+
+        What can be read of a person counts: an older contact point is better than none.
+        """
         wanted = list(dict.fromkeys(worker_ids))
         try:
             loaded = await self.commands.load([stream_of("worker", worker_id) for worker_id in wanted])
@@ -71,6 +75,10 @@ class People:
                 return {wanted[0]: None}
             one_by_one = [await self.of([worker_id]) for worker_id in wanted]
             return {worker_id: person for found in one_by_one for worker_id, person in found.items()}
-        return {
-            worker_id: reduce(evolve, loaded[stream_of("worker", worker_id)].events, Person()) for worker_id in wanted
-        }
+        return {worker_id: _person(loaded[stream_of("worker", worker_id)]) for worker_id in wanted}
+
+
+def _person(stream: Stream) -> Person | None:
+    """Return what a stream says of a person; None where something cannot be read and no contact point is known."""
+    person = reduce(evolve, stream.events, Person())
+    return None if stream.unreadable and not person.contact_points else person

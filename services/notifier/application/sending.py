@@ -1,151 +1,198 @@
-"""Send one message: record that the attempt starts, call outside of every lock, record what became of it.
+"""Collect what is due for each person and channel, and send it: as many at once as are due for one contact point.
 
-A crash before the first record leaves the deadline, and it is sent later. A crash after it leaves the attempt's own
-deadline, which makes the outcome unknown; then it is sent again with the same id.
+Whoever hands a message over does not wait for it. Nothing is lost with this process: each message that is due has a row
+that brings it back, and each attempt one that makes its outcome unknown.
 """
 
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field, replace
-from datetime import timedelta
 from typing import TYPE_CHECKING
-from weakref import WeakValueDictionary
 
 import structlog
 
-from services.notifier.application.attempts import count, decided, entered, observe_first, outcome_of, seek
-from services.notifier.channels import Outgoing, Receipt, TransportError
-from services.notifier.domain import AttemptTimesOut, StartAttempt, asker_of, unwanted
+from services.notifier.application.attempts import folded, seek
+from services.notifier.application.mailbox import Mailbox, Waiting
 from shared.contracts.base import stream_of
-from shared.contracts.notifications import AttemptStarted, NotificationQueued
-from shared.runtime.commands import Decided
-from shared.runtime.ids import new_id
-from shared.runtime.log import By
+from shared.contracts.notifications import MOST_BUNDLED, NotificationQueued
+from shared.runtime.log import Unavailable
+from shared.runtime.postgres import LOST
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-    from datetime import datetime
+    from collections.abc import Coroutine, Iterable
 
-    from services.notifier.application.attempts import Sought
-    from services.notifier.application.messages import Messages
-    from services.notifier.channels import Channel
+    from services.notifier.application.calling import Caller
+    from services.notifier.application.mailbox import Key, Place
+    from services.notifier.application.starting import Begun, Starter
+    from services.notifier.application.timing_out import TimingOut
     from shared.contracts.base import Event
-    from shared.contracts.visits import ContactPoint
-    from shared.runtime.commands import Commands, Handled
+    from shared.runtime.commands import Commands
     from shared.runtime.deadlines import Due
-    from shared.runtime.log import Loaded
 
-OVERTIME = timedelta(seconds=1)
-"""What a call may take beyond its own limit before it is given up from here: channels know better what their end means."""
+LONGEST_WAIT = 5.0
+"""Seconds until a mailbox looks again: nothing new waits longer, and a moved clock is noticed."""
 
 log = structlog.get_logger()
 
 
-@dataclass(frozen=True)
+class SendingFailedError(RuntimeError):
+    """A message could not be sent, for a reason of ours."""
+
+
 class Sender:
     """Sends what is due: at once where this process queued it, else from its deadline."""
 
-    commands: Commands
-    messages: Messages
-    channels: Mapping[str, Channel]
-    call_lasts: timedelta
-    tasks: set[asyncio.Task[None]]
-    """What is being sent; the service waits for it when it ends."""
-    _locks: WeakValueDictionary[str, asyncio.Lock] = field(default_factory=WeakValueDictionary)
+    def __init__(
+        self,
+        commands: Commands,
+        starter: Starter,
+        caller: Caller,
+        timing_out: TimingOut,
+        tasks: set[asyncio.Task[None]],
+    ) -> None:
+        """Keep what is being sent in ``tasks``; the service waits for it when it ends."""
+        self._commands = commands
+        self._starter = starter
+        self._caller = caller
+        self.tasks = tasks
+        self._mailboxes: dict[Place, Mailbox] = {}
+        self._held: set[Key] = set()
+        self._unsorted: list[Key] = []
+        self._failed: dict[Key, Exception] = {}
+        self._stopping = asyncio.Event()
+        self.time_out = timing_out.time_out
+
+    async def run(self) -> None:
+        """Stop to begin anything when this is cancelled: what is in flight ends, the rest is left to its rows."""
+        try:
+            await asyncio.Event().wait()
+        finally:
+            self._stopping.set()
 
     def send_at_once(self, events: Iterable[Event]) -> None:
-        """Start to send what was just queued, without waiting for the clock: whoever is second finds it in flight."""
+        """Send what was just queued, without waiting for the clock: whoever is second finds it in flight."""
         for event in events:
             if isinstance(event, NotificationQueued):
                 for message in event.messages:
-                    stream_id = stream_of("notification", event.notification_id)
-                    task = asyncio.create_task(self._send_or_leave(stream_id, message.message_id))
-                    self.tasks.add(task)
-                    task.add_done_callback(self.tasks.discard)
+                    self._put(
+                        Waiting(
+                            stream_id=stream_of("notification", event.notification_id),
+                            message_id=message.message_id,
+                            recipient_id=event.recipient_id,
+                            contact_point_id=message.contact_point_id,
+                            channel=message.channel,
+                            send_at=event.send_at,
+                            repeat=False,
+                        )
+                    )
 
-    async def _send_or_leave(self, stream_id: str, message_id: str) -> None:
-        try:
-            await self.send(stream_id, message_id)
-        except Exception:  # the deadline stands; the clock takes it
-            log.exception("send_left_to_the_clock", stream_id=stream_id)
+    async def hand_over(self, due: Due) -> None:
+        """Take a message whose time has come. Raises SendingFailedError as long as the last try to start it failed."""
+        key = (due.stream_id, due.subject)
+        if key not in self._held:
+            self._held.add(key)
+            self._unsorted.append(key)
+            if len(self._unsorted) == 1:
+                self._begin(self._sort())
+        if error := self._failed.get(key):
+            raise SendingFailedError(type(error).__name__) from error
 
-    async def send(self, stream_id: str, message_id: str) -> None:
-        """Send one message once, unless nobody wants it any more or another replica is at it."""
-        sought = seek((await self.commands.load([stream_id]))[stream_id], message_id)
-        prepared: Outgoing | TransportError
-        point = None
-        try:
-            point = await self.messages.find(sought.queued, sought.message)
-            prepared = await self.messages.compose(sought.queued, sought.message, point, sought.envelope)
-        except TransportError as error:
-            prepared = error
-        async with self._locks.setdefault(sought.queued.recipient_id, asyncio.Lock()):
-            handled = await self._start(sought, point)
-        attempt = next((event for event in handled.decided.events if isinstance(event, AttemptStarted)), None)
-        if attempt is None:
+    def _begin(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.create_task(work)
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
+
+    def _put(self, waiting: Waiting) -> None:
+        """Put a message into its mailbox, and begin to serve that where nobody does."""
+        self._held.add(waiting.key)
+        mailbox = self._mailboxes.get(waiting.place)
+        if mailbox is not None:
+            mailbox.put(waiting)
             return
-        observe_first(sought.queued, attempt, handled.now)
-        # A crash from here on leaves the attempt to its deadline.
-        outcome = await self._call(attempt, prepared, handled.now)
-        await self._record(sought, attempt, outcome)
+        mailbox = self._mailboxes[waiting.place] = Mailbox()
+        mailbox.put(waiting)
+        self._begin(self._serve(waiting.place, mailbox))
 
-    async def time_out(self, due: Due) -> None:
-        """Record that an attempt left no outcome."""
-        sought = seek((await self.commands.load([due.stream_id]))[due.stream_id], due.subject)
+    async def _sort(self) -> None:
+        """Find to whom what was handed over goes."""
+        while self._unsorted and not self._stopping.is_set():
+            keys = self._unsorted[:MOST_BUNDLED]
+            try:
+                await self._sort_some(keys)
+            except (Unavailable, *LOST):
+                self._held.difference_update(keys)  # their rows bring them back
+            except Exception:  # noqa: BLE001 -- each by itself says what is wrong with it
+                for key in keys:  # one that cannot be read keeps nobody else from being told
+                    await self._sort_one(key)
+            del self._unsorted[: len(keys)]
 
-        def decide(loaded: Loaded) -> Decided:
-            return Decided([decided(loaded[due.stream_id], AttemptTimesOut(due.subject, loaded.now))])
-
-        by = By("system:notifier.clock", new_id())
-        count(sought.message.channel, await self.commands.handle("attempt_times_out", [due.stream_id], decide, by))
-
-    async def _start(self, sought: Sought, point: ContactPoint | None) -> Handled:
-        """Append that the attempt starts, or that nobody wants it any more, guarded by the stream that asked.
-
-        One at a time for each person: every attempt is an entry in their stream, and only one is first.
-        """
-        stream_id, queued = sought.stream.stream_id, sought.queued
-        recipient = stream_of("recipient", queued.recipient_id)
-
-        def decide(loaded: Loaded) -> Decided:
-            asker = loaded[queued.asked_by]
-            useless = unwanted(queued, asker_of(asker.events))
-            command = StartAttempt(sought.message.message_id, useless, loaded.now, point)
-            own = decided(loaded[stream_id], command)
-            started = [event for event in own.events if isinstance(event, AttemptStarted)]
-            entries = [entered(loaded[recipient], queued.recipient_id, event, loaded.now) for event in started]
-            return Decided([own, *entries], guards={queued.asked_by: asker.version})
-
-        streams = [stream_id, recipient, queued.asked_by]
-        handled = await self.commands.handle("start_attempt", streams, decide, sought.by)
-        count(sought.message.channel, handled)
-        return handled
-
-    async def _call(
-        self, attempt: AttemptStarted, prepared: Outgoing | TransportError, now: datetime
-    ) -> Receipt | TransportError:
-        """Make the one call of an attempt and return what became of it. Holds no lock and no connection to the log."""
-        if isinstance(prepared, TransportError):
-            return prepared
-        channel = self.channels.get(attempt.channel)
-        if channel is None:
-            return TransportError("this channel is not set up", code="channel_not_configured", permanent=True)
+    async def _sort_one(self, key: Key) -> None:
         try:
-            async with asyncio.timeout((self.call_lasts + OVERTIME).total_seconds()):
-                return await channel.send(replace(prepared, sent_at=now))
-        except TransportError as error:
-            return error
+            await self._sort_some([key])
+        except Exception as error:
+            log.exception("message_not_found", stream_id=key[0])
+            self._held.discard(key)
+            self._failed[key] = error
+
+    async def _sort_some(self, keys: list[Key]) -> None:
+        loaded = await self._commands.load([stream_id for stream_id, _ in keys])
+        found: list[Waiting] = []
+        for stream_id, message_id in keys:
+            sought, sending = seek(loaded[stream_id], message_id), folded(loaded[stream_id]).sending(message_id)
+            found.append(
+                Waiting(
+                    stream_id=stream_id,
+                    message_id=message_id,
+                    recipient_id=sought.queued.recipient_id,
+                    contact_point_id=sought.message.contact_point_id,
+                    channel=sought.message.channel,
+                    send_at=(sending and sending.send_at) or loaded.now,
+                    repeat=sending is not None and sending.attempts > 0,
+                    floor=sought.queued.kind == "exhausted",
+                )
+            )
+        for waiting in found:
+            self._put(waiting)
+
+    async def _serve(self, place: Place, mailbox: Mailbox) -> None:
+        """Start one call after another, each when it may start, until nothing waits here."""
+        try:
+            while mailbox.waiting and not self._stopping.is_set():
+                batch = mailbox.next()
+                begun = await self._starter.start(place[0], batch)
+                self._settle(mailbox, begun)
+                if begun.call is not None:
+                    self._begin(self._caller.call(begun.call))
+                if begun.may_start_in is not None:
+                    await self._wait(mailbox, batch, begun.may_start_in)
+        except (Unavailable, *LOST) as error:
+            log.warning("sending_left_to_the_clock", error=type(error).__name__)
+        except Exception as error:
+            log.exception("sending_left_to_the_clock")
+            self._failed.update(dict.fromkeys((one.key for one in batch), error))
+        finally:
+            del self._mailboxes[place]
+            self._held.difference_update(mailbox.waiting)
+
+    def _settle(self, mailbox: Mailbox, begun: Begun) -> None:
+        """Forget what is done with, and remember what failed until it does not."""
+        for key, error in begun.failed:
+            self._failed[key] = error
+        for key in begun.settled:
+            self._failed.pop(key, None)
+        for key in begun.settled | {key for key, _ in begun.failed}:
+            mailbox.waiting.pop(key, None)
+            self._held.discard(key)
+
+    async def _wait(self, mailbox: Mailbox, batch: list[Waiting], seconds: float) -> None:
+        """Wait until a call may start; repeats that may not go yet are left to their rows, which come again."""
+        if batch[0].repeat and not batch[0].floor:
+            for one in batch:
+                mailbox.waiting.pop(one.key, None)
+                self._held.discard(one.key)
+            return
+        try:
+            async with asyncio.timeout(min(seconds, LONGEST_WAIT)):
+                await self._stopping.wait()
         except TimeoutError:
-            return TransportError("the channel did not end in time", code="no_answer", unknown=True)
-        except Exception:  # whatever a channel does, the attempt has an outcome
-            log.exception("channel_failed", channel=attempt.channel)
-            return TransportError("the channel failed", code="channel_failed", unknown=True)
-
-    async def _record(self, sought: Sought, attempt: AttemptStarted, outcome: Receipt | TransportError) -> None:
-        stream_id = sought.stream.stream_id
-
-        def decide(loaded: Loaded) -> Decided:
-            return Decided([decided(loaded[stream_id], outcome_of(attempt, outcome, loaded.now))])
-
-        count(attempt.channel, await self.commands.handle("record_outcome", [stream_id], decide, sought.by))
+            return

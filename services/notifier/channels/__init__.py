@@ -38,6 +38,8 @@ class Outgoing:
     """Where to act on it; a mail has it below the text, and a payload that shall have it holds it itself."""
     payload: Mapping[str, object] = field(repr=False)
     """For machines: what a webhook receives, as JSON."""
+    notification_ids: tuple[str, ...] = ()
+    """What it carries; a mail names each in a header, so that whoever filters mails can tell."""
 
     def __post_init__(self) -> None:
         """Raise ValueError for an id that could be anything but an id in a header."""

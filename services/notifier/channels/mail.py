@@ -103,6 +103,8 @@ class Mail:
         mail["Date"] = outgoing.sent_at.astimezone(UTC)
         mail["Message-ID"] = f"<{outgoing.message_id}@{self.sender.partition('@')[2]}>"
         mail["Auto-Submitted"] = "auto-generated"
+        for notification_id in outgoing.notification_ids:
+            mail["X-Lonewatch-Notification"] = notification_id
         below = "" if outgoing.link is None else f"\n\n{outgoing.link}\n"
         mail.set_content(_printable(f"{outgoing.text}{below}"))
         return mail

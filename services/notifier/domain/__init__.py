@@ -1,6 +1,7 @@
 """What notifier decides, by stream: a notification, the person called; and the fold of whoever asked. Pure: no IO."""
 
 from services.notifier.domain.asker import ANSWERABLE, Asker, asker_of, unanswerable, unwanted
+from services.notifier.domain.bundle import Candidate, call_id_of, to_call
 from services.notifier.domain.commands import (
     AttemptTimesOut,
     NotificationCommand,
@@ -12,13 +13,14 @@ from services.notifier.domain.commands import (
     StartAttempt,
 )
 from services.notifier.domain.notification import ATTEMPT_LASTS, ATTEMPTS, NOTIFICATION, REFUSALS, WAITS
-from services.notifier.domain.recipient import RECIPIENT, CallRecipient, Recipient
+from services.notifier.domain.recipient import NEWEST, RECIPIENT, CallRecipient, Recipient
 from services.notifier.domain.state import Notification, NotificationEvent, Sending
 
 __all__ = [
     "ANSWERABLE",
     "ATTEMPTS",
     "ATTEMPT_LASTS",
+    "NEWEST",
     "NOTIFICATION",
     "RECIPIENT",
     "REFUSALS",
@@ -26,6 +28,7 @@ __all__ = [
     "Asker",
     "AttemptTimesOut",
     "CallRecipient",
+    "Candidate",
     "Notification",
     "NotificationCommand",
     "NotificationEvent",
@@ -38,6 +41,8 @@ __all__ = [
     "Sending",
     "StartAttempt",
     "asker_of",
+    "call_id_of",
+    "to_call",
     "unanswerable",
     "unwanted",
 ]

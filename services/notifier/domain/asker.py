@@ -15,6 +15,7 @@ from shared.contracts.base import Code, Event
 from shared.contracts.escalations import (
     AcknowledgementRanOut,
     EscalationAcknowledged,
+    EscalationLapsed,
     EscalationOpened,
     EscalationResolved,
     EscalationStoodDown,
@@ -23,8 +24,12 @@ from shared.contracts.notifications import NotificationQueued
 from shared.contracts.visits import (
     CheckInMissed,
     CheckInRecorded,
+    VisitCancelled,
     VisitEnded,
     VisitExtended,
+    VisitPlanned,
+    VisitRefused,
+    VisitReported,
     VisitStarted,
     WatchResumed,
 )
@@ -46,6 +51,10 @@ class Asker:
     missed: bool = False
     due_at: datetime | None = None
     """When the next check-in is agreed; None before the visit starts."""
+    started: bool = False
+    expected_end_at: datetime | None = None
+    """As the worker gave it last."""
+    reported: bool = False
 
 
 def evolve(asker: Asker, event: Event) -> Asker:
@@ -57,16 +66,30 @@ def evolve(asker: Asker, event: Event) -> Asker:
             return replace(asker, acknowledged=asker.acknowledged.union(ladders))
         case AcknowledgementRanOut():
             return replace(asker, acknowledged=frozenset())
-        case EscalationResolved() | EscalationStoodDown() | VisitEnded():
+        case EscalationResolved() | EscalationStoodDown() | EscalationLapsed():
+            return replace(asker, ended=True)
+        case _:
+            return _evolve_visit(asker, event)
+
+
+def _evolve_visit(asker: Asker, event: Event) -> Asker:
+    match event:
+        case VisitPlanned(expected_end_at=expected_end_at):
+            return replace(asker, expected_end_at=expected_end_at)
+        case VisitEnded() | VisitCancelled() | VisitRefused():
             return replace(asker, ended=True)
         case VisitStarted(due_at=due_at):
+            return replace(asker, started=True, due_at=due_at)
+        case CheckInRecorded(due_at=due_at):
             return replace(asker, due_at=due_at)
-        case CheckInRecorded(due_at=due_at) | VisitExtended(due_at=datetime() as due_at):
-            return replace(asker, due_at=due_at)
+        case VisitExtended(due_at=due_at, expected_end_at=expected_end_at):
+            return replace(asker, due_at=due_at or asker.due_at, expected_end_at=expected_end_at)
         case CheckInMissed():
             return replace(asker, missed=True)
         case WatchResumed(due_at=due_at):
             return replace(asker, missed=False, due_at=due_at)
+        case VisitReported():
+            return replace(asker, reported=True)
         case _:
             return asker
 
@@ -80,9 +103,9 @@ def unwanted(queued: NotificationQueued, asker: Asker) -> Code | None:
     """Return why nothing more is to be sent for a notification, or None as long as it is wanted.
 
     ``step`` and ``exhausted`` are wanted while their episode is open and nobody holds their ladder; ``joined`` and
-    ``ran_out`` while it is open; ``all_clear`` always; a reminder while its check-in is still awaited.
+    ``ran_out`` while it is open; ``all_clear`` and ``test`` always; a reminder while what it is about is still awaited.
     """
-    if queued.kind == "all_clear":
+    if queued.kind in ("all_clear", "test"):
         return None
     if queued.kind == "reminder":
         return _reminder_unwanted(queued, asker)
@@ -103,8 +126,16 @@ def unanswerable(queued: NotificationQueued, asker: Asker) -> Code | None:
 
 
 def _reminder_unwanted(queued: NotificationQueued, asker: Asker) -> Code | None:
+    """Where the visit's stream says nothing of what is awaited, the worker is reminded."""
+    if queued.occasion == "report":
+        return "visit_reported" if asker.reported else None
     if asker.ended:
         return "visit_ended"
+    if queued.occasion == "start":
+        return "visit_started" if asker.started else None
+    if queued.occasion == "end":
+        later = queued.due_at and asker.expected_end_at and queued.due_at < asker.expected_end_at
+        return "visit_extended" if later else None
     if asker.missed:
         return "check_in_missed"
     return None if asker.due_at == queued.due_at else "checked_in"

@@ -9,6 +9,7 @@ from typing import Literal
 from shared.contracts.base import Code, Id
 from shared.contracts.notifications import NotificationKind
 from shared.contracts.policy import Trigger
+from shared.contracts.troubles import Trouble
 from shared.contracts.visits import ContactPoint
 
 
@@ -30,6 +31,9 @@ class Queue:
     now: datetime
     unreached: Code = "no_contact_point"
     """Why nobody is reached where there is no contact point: there is none, or they cannot be read."""
+    late: Code | None = None
+    trouble: Trouble | None = None
+    occasion: Code | None = None
 
 
 @dataclass(frozen=True)
@@ -41,6 +45,8 @@ class StartAttempt:
     now: datetime
     to: ContactPoint | None = None
     """Where it goes; None where the person has no contact point any more, and the message keeps its own."""
+    call_id: Id | None = None
+    """Of the call that carries it with others; None where it goes alone."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +93,7 @@ class ReceiveReply:
     """Somebody answered from outside, proven by the contact point's signature or by the link's code."""
 
     message_id: Id
-    reply: Literal["acknowledge"]
+    reply: Literal["acknowledge", "reached"]
     now: datetime
     unanswerable: Code | None = None
     """Why an answer can change nothing; then none is recorded."""

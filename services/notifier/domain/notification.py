@@ -75,7 +75,7 @@ def decide(command: NotificationCommand, state: Notification) -> list[Notificati
             silent = state.sending(message_id)
             if silent is None or silent.unknown_at is None or now < silent.unknown_at:
                 return []  # it has its outcome, or a later attempt is in flight: the clock may ask twice
-            return _unknown(silent, state, "no_outcome", now)
+            return _unknown(silent, state, "no_outcome", silent.unknown_at)  # what went together goes again together
         case ReceiveReply():
             return _receive_reply(command, state)
         case _:
@@ -99,6 +99,9 @@ def _queue(command: Queue, state: Notification) -> list[NotificationEvent]:
         worker_id=command.worker_id,
         messages=tuple(_message(command.notification_id, point) for point in points),
         send_at=command.now,
+        late=command.late,
+        trouble=command.trouble,
+        occasion=command.occasion,
     )
     return [queued] if queued.messages else [queued, _not_reached(queued, command.unreached)]
 
@@ -127,6 +130,7 @@ def _start_attempt(command: StartAttempt, state: Notification) -> list[Notificat
             contact_point_id=(command.to or sending.message).contact_point_id,
             channel=(command.to or sending.message).channel,
             unknown_at=command.now + ATTEMPT_LASTS,
+            call_id=command.call_id,
         )
     ]
 
@@ -167,8 +171,8 @@ def _record_failed(command: RecordFailed, state: Notification) -> list[Notificat
     return [failed, *_nobody_reached(sending, state, retry_at)]
 
 
-def _unknown(sending: Sending, state: Notification, reason: str, now: datetime) -> list[NotificationEvent]:
-    retry_at = _retry_at(sending, state, now)
+def _unknown(sending: Sending, state: Notification, reason: str, ended_at: datetime) -> list[NotificationEvent]:
+    retry_at = _retry_at(sending, state, ended_at)
     unknown = AttemptUnknown(
         notification_id=state.notification_id,
         message_id=sending.message.message_id,
@@ -179,11 +183,11 @@ def _unknown(sending: Sending, state: Notification, reason: str, now: datetime) 
     return [unknown, *_nobody_reached(sending, state, retry_at)]
 
 
-def _retry_at(sending: Sending, state: Notification, now: datetime) -> datetime | None:
+def _retry_at(sending: Sending, state: Notification, ended_at: datetime) -> datetime | None:
     """Return when the message goes again: never once it was withdrawn, answered, or tried often enough."""
     if state.withdrawn or sending.answered or sending.attempts >= ATTEMPTS:
         return None
-    return now + WAITS[min(sending.attempts, len(WAITS)) - 1]
+    return ended_at + WAITS[min(sending.attempts, len(WAITS)) - 1]
 
 
 def _nobody_reached(sending: Sending, state: Notification, retry_at: datetime | None) -> list[NotificationEvent]:

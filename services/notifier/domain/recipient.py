@@ -1,52 +1,110 @@
-"""Decide what stands in the stream of the person called: one entry per attempt, whose version serialises them.
+"""Decide when a person may be called again by one channel, and what stands of it in their stream.
 
-Goes into the same append as the attempt's own fact, so what was called twice by two replicas is called once.
+The version of that stream serialises the calls of all replicas, so the ceiling holds whoever makes them. Goes into the
+same append as the attempts that the call carries. Reads the newest entries alone; no clock, no database.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from shared.contracts.base import Id
-from shared.contracts.notifications import AttemptStarted, RecipientAttemptStarted
+from shared.contracts.notifications import RecipientAttemptStarted
+from shared.contracts.visits import Channel
 from shared.decider import Decider, no_deadlines
+
+NEWEST = 64
+"""Entries of a person's stream that a decision reads: three times what the ceiling allows one channel in a minute."""
+
+WITHIN = timedelta(seconds=60)
+"""Over how long calls are counted."""
+
+FEW = 8
+"""Calls in that time up to which a person still follows each one, and repeats may go: above it, only what is new."""
+
+GAP = timedelta(seconds=1)
+"""From one call to the next while they are few: what goes wrong in one second is collected into one call."""
+
+LONG_GAP = timedelta(seconds=5)
+"""From one call to the next above that: with the few before it never more than 20 a minute, and nothing new waits longer."""
 
 
 @dataclass(frozen=True)
 class CallRecipient:
-    """Enter an attempt that was decided in the notification's stream."""
+    """Enter a call that carries these notifications."""
 
     recipient_id: Id
-    attempt: AttemptStarted
+    call_id: Id
+    """Of its one message, or of the bundle."""
+    notification_ids: tuple[Id, ...]
+    attempt: int
+    """The lowest of what it carries."""
+    channel: Channel
+    floor: bool
+    """Whether an exhausted ladder is among it: its repeats go on, whatever else was said."""
     now: datetime
 
 
 @dataclass(frozen=True)
 class Recipient:
-    """What a person's stream says: how many attempts to reach them there were, and how many of them were repeats."""
+    """The newest calls to a person, oldest first."""
 
-    attempts: int = 0
-    repeats: int = 0
+    calls: tuple[RecipientAttemptStarted, ...] = ()
+
+    def carried(self, call_id: str) -> tuple[str, ...]:
+        """Return the notifications of the newest call with this id; none where it is too long ago."""
+        return next((call.notification_ids for call in reversed(self.calls) if call.message_id == call_id), ())
+
+    def may_start_at(self, channel: Channel, now: datetime, *, repeat: bool, floor: bool = False) -> datetime:
+        """Return when the next call by a channel may start: ``now`` where it may at once.
+
+        Something new waits for the gap alone, and so does a repeat on the ``floor``. What others start meanwhile may
+        put it off again.
+        """
+        recent = self._recent(channel, now)
+        if not recent:
+            return now
+        many = len(recent) >= FEW
+        earliest = max(now, recent[-1] + (LONG_GAP if many else GAP))
+        if repeat and many and not floor:
+            return max(earliest, recent[-FEW] + WITHIN)
+        return earliest
+
+    def _recent(self, channel: Channel, now: datetime) -> list[datetime]:
+        """Return when the calls that count were made, oldest first.
+
+        One far ahead of now is of a clock that was set back since; it would silence the person until then.
+        """
+        return sorted(
+            call.started_at
+            for call in self.calls
+            if call.channel == channel
+            and call.started_at is not None
+            and now - WITHIN < call.started_at <= now + LONG_GAP
+        )
 
 
-def decide(command: CallRecipient, _state: Recipient) -> list[RecipientAttemptStarted]:
-    """Return the entry. Nothing is refused here: how often a message goes again is bounded by its own stream."""
-    started = command.attempt
+def decide(command: CallRecipient, state: Recipient) -> list[RecipientAttemptStarted]:
+    """Return the entry, or nothing where the call may not start yet: ``may_start_at`` says when."""
+    repeat = command.attempt > 1
+    if state.may_start_at(command.channel, command.now, repeat=repeat, floor=command.floor) > command.now:
+        return []
     return [
         RecipientAttemptStarted(
             recipient_id=command.recipient_id,
-            message_id=started.message_id,
-            notification_ids=(started.notification_id,),
-            attempt=started.attempt,
-            channel=started.channel,
+            message_id=command.call_id,
+            notification_ids=command.notification_ids,
+            attempt=command.attempt,
+            channel=command.channel,
+            started_at=command.now,
         )
     ]
 
 
 def evolve(state: Recipient, event: RecipientAttemptStarted) -> Recipient:
-    """Return the state after an attempt."""
-    return replace(state, attempts=state.attempts + 1, repeats=state.repeats + (event.attempt > 1))
+    """Return the state after a call."""
+    return Recipient((*state.calls, event)[-NEWEST:])
 
 
 RECIPIENT: Decider[CallRecipient, RecipientAttemptStarted, Recipient] = Decider(

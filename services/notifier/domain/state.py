@@ -44,6 +44,8 @@ class Sending:
     answered: bool = False
     went_to: frozenset[str] = frozenset()
     """Contact points that an attempt went to; whoever holds one of them may answer."""
+    call_id: str | None = None
+    """The call that carried it last together with others; None where it went alone."""
 
     @property
     def ended(self) -> bool:
@@ -96,7 +98,14 @@ def evolve(state: Notification, event: NotificationEvent) -> Notification:
 
 def _started(sending: Sending, event: AttemptStarted) -> Sending:
     went_to = sending.went_to | {event.contact_point_id}
-    return replace(sending, attempts=event.attempt, send_at=None, unknown_at=event.unknown_at, went_to=went_to)
+    return replace(
+        sending,
+        attempts=event.attempt,
+        send_at=None,
+        unknown_at=event.unknown_at,
+        went_to=went_to,
+        call_id=event.call_id,
+    )
 
 
 def _each(state: Notification, message_id: str, change: Callable[[Sending], Sending]) -> Notification:

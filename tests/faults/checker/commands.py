@@ -26,7 +26,7 @@ def judge_commands(evidence: Evidence) -> Iterator[Violation]:
     """Return what is wrong with ids from outside."""
     log = evidence.log
     known = grouped(log.commands, lambda command: (command.source, command.id))
-    positions = {event.position: event for event in log.events}
+    positions = log.at
     claims = _claims(log)
     for key, rows in known.items():
         if len(rows) > 1:

@@ -12,6 +12,8 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 K = TypeVar("K", bound=Hashable)
 
+PARKED = "trouble.record_parked.v1"
+
 
 @dataclass(frozen=True)
 class Violation:
@@ -24,7 +26,7 @@ class Violation:
 
 @dataclass(frozen=True)
 class Event:
-    """One event, as its record tells it."""
+    """One event, as its record tells it; where the record cannot be read, as its columns do, without data."""
 
     position: int
     type: str
@@ -51,6 +53,11 @@ class Row:
     columns: Mapping[str, Any]
     members: Mapping[str, Any] | None
 
+    @property
+    def where(self) -> str:
+        """Name its place for a violation."""
+        return f"position {self.columns['position']} ({self.columns['type']} of {self.columns['stream_id']})"
+
 
 @dataclass(frozen=True)
 class Command:
@@ -73,6 +80,16 @@ class Head:
 
 
 @dataclass(frozen=True)
+class Applied:
+    """A row of log.applied: how far a reaction has taken effect on one shard of a topic."""
+
+    consumer: str
+    topic: str
+    shard: int
+    position: int
+
+
+@dataclass(frozen=True)
 class Log:
     """Everything that was read of the log in one snapshot; ``now`` is the log's time of that moment."""
 
@@ -80,20 +97,42 @@ class Log:
     heads: tuple[Head, ...]
     rows: tuple[Row, ...]
     events: tuple[Event, ...]
-    """Those whose record can be read, by position."""
+    """Those that can be read, by position."""
+    wrong: tuple[Event, ...]
+    """Those that cannot, by their columns: nothing follows from them."""
     commands: tuple[Command, ...]
     deadlines: frozenset[tuple[str, str, datetime]]
     """Stream id, kind and due_at of each row of log.deadline."""
+    applied: tuple[Applied, ...]
 
     @cached_property
     def by_id(self) -> Mapping[str, Event]:
-        """The events by their ids."""
-        return {event.event_id: event for event in self.events}
+        """All events by their ids, those that cannot be read too."""
+        return {event.event_id: event for event in (*self.wrong, *self.events)}
+
+    @cached_property
+    def at(self) -> Mapping[int, Event]:
+        """All events by their positions, those that cannot be read too."""
+        return {event.position: event for event in (*self.wrong, *self.events)}
 
     @cached_property
     def streams(self) -> Mapping[str, Sequence[Event]]:
         """The events of each stream, in order."""
         return grouped(self.events, lambda event: event.stream_id)
+
+    @cached_property
+    def torn(self) -> frozenset[str]:
+        """Streams that hold something that cannot be read: what is folded from them may lack a piece."""
+        return frozenset(event.stream_id for event in self.wrong)
+
+    @cached_property
+    def parked(self) -> Mapping[int, Sequence[Event]]:
+        """What says that a record is parked, by the record's position."""
+        return grouped(self.of(PARKED), lambda event: int(event.data["position"]))
+
+    def set_aside(self, consumer: str, position: int) -> bool:
+        """Say whether a reaction has parked the record at a position: then it owes no effect."""
+        return any(parked.data["consumer"] == consumer for parked in self.parked.get(position, ()))
 
     def of(self, *types: str) -> list[Event]:
         """Return the events of these types, in order."""

@@ -12,7 +12,7 @@ from typing import Any
 
 from tests.faults.checker.evidence import Evidence
 from tests.faults.checker.history import Log, Row, Violation, instant
-from tests.faults.checker.rows import event_of
+from tests.faults.checker.shapes import readable
 
 COPIES = (
     "position",
@@ -41,6 +41,10 @@ TOPICS: Mapping[str, str] = MappingProxyType(
         "escalation": "lonewatch.escalations.v1",
         **dict.fromkeys(("notification", "recipient"), "lonewatch.notifications.v1"),
         "disclosure": "lonewatch.audit.v1",
+        "checkin_trouble": "lonewatch.visits.v1",
+        "escalation_trouble": "lonewatch.escalations.v1",
+        "notifier_trouble": "lonewatch.notifications.v1",
+        "audit_trouble": "lonewatch.audit.v1",
     }
 )
 """Which topic a stream belongs to, by what stands before its first hyphen: written down here once more, on purpose."""
@@ -49,25 +53,21 @@ SHARDS = 64
 
 
 def judge_order(evidence: Evidence) -> Iterator[Violation]:
-    """Return what is wrong with the log as a sequence."""
+    """Return what is wrong with the log as a sequence. A record that a service has set aside is known to be wrong."""
     log = evidence.log
     yield from _positions(log)
     yield from _versions(log)
     yield from _time(log)
+    known = {head.incarnation for head in log.heads}
     for row in log.rows:
-        yield from _copies(row)
         yield from _place(row)
+        if not any(parked.data.get("behind") is None for parked in log.parked.get(row.columns["position"], ())):
+            yield from _copies(row)
+            if row.members is not None and row.members.get("incarnation") not in known:
+                yield Violation("I2", "the record is of another incarnation than the log", row.where)
     for event_id, times in Counter(row.columns["event_id"] for row in log.rows).items():
         if times > 1:
             yield Violation("I2", f"{times} events have one event id", event_id)
-    known = {head.incarnation for head in log.heads}
-    for row in log.rows:
-        if row.members is not None and row.members.get("incarnation") not in known:
-            yield Violation("I2", "the record is of another incarnation than the log", _where(row))
-
-
-def _where(row: Row) -> str:
-    return f"position {row.columns['position']} ({row.columns['type']} of {row.columns['stream_id']})"
 
 
 def _positions(log: Log) -> Iterator[Violation]:
@@ -88,25 +88,25 @@ def _versions(log: Log) -> Iterator[Violation]:
         stream, version = row.columns["stream_id"], row.columns["version"]
         expected = versions.get(stream, 0) + 1
         if version != expected:
-            yield Violation("I2", f"version {version} where {expected} should be", _where(row))
+            yield Violation("I2", f"version {version} where {expected} should be", row.where)
         versions[stream] = version
 
 
 def _time(log: Log) -> Iterator[Violation]:
     for before, after in pairwise(log.rows):
         if after.columns["recorded_at"] < before.columns["recorded_at"]:
-            yield Violation("I14", "recorded_at is before that of the event before it", _where(after))
+            yield Violation("I14", "recorded_at is before that of the event before it", after.where)
     if log.rows and log.heads and log.heads[0].recorded_at != log.rows[-1].columns["recorded_at"]:
         yield Violation("I14", "recorded_at of the head is not that of the last event", "log.head")
 
 
 def _copies(row: Row) -> Iterator[Violation]:
-    if row.members is None or event_of(row) is None:
-        yield Violation("I2", "the record cannot be read", _where(row))
+    if row.members is None or not readable(row.members):
+        yield Violation("I2", "the record cannot be read", row.where)
         return
     for name in COPIES:
         if name not in row.members or _value(name, row.members[name]) != row.columns[name]:
-            yield Violation("I2", f"column {name} is not what the record says", _where(row))
+            yield Violation("I2", f"column {name} is not what the record says", row.where)
 
 
 def _value(name: str, member: Any) -> datetime | Any:
@@ -117,6 +117,6 @@ def _place(row: Row) -> Iterator[Violation]:
     stream = row.columns["stream_id"]
     digest = sha256((row.columns["visit_id"] or stream).encode()).digest()
     if row.columns["shard"] != int.from_bytes(digest[:8], "big") % SHARDS:
-        yield Violation("I2", "the shard is not that of its visit or stream", _where(row))
+        yield Violation("I2", "the shard is not that of its visit or stream", row.where)
     if row.columns["topic"] != TOPICS.get(stream.partition("-")[0]):
-        yield Violation("I2", "the topic is not that of the stream's owner", _where(row))
+        yield Violation("I2", "the topic is not that of the stream's owner", row.where)

@@ -75,9 +75,10 @@ class World:
         points_set = ContactPointsSet(worker_id=worker_id, contact_points=points)
         await record(self.installation, "checkin", stream_of("worker", worker_id), points_set, site_id=SITE)
 
-    async def escalates(self, *events: Event) -> None:
-        """Append to the escalation of Walt's visit, as escalation would."""
-        await record(self.installation, "escalation", STREAM, *events, visit_id=VISIT, site_id=SITE)
+    async def escalates(self, *events: Event, visit_id: str = VISIT) -> None:
+        """Append to the escalation of a visit of Walt's, as escalation would."""
+        stream_id = stream_of("escalation", visit_id)
+        await record(self.installation, "escalation", stream_id, *events, visit_id=visit_id, site_id=SITE)
 
     async def outcome(self, *kinds: str, notification_id: str = FIRST) -> list[Recorded]:
         """Wait until a notification's history is of these kinds, and return it."""
@@ -133,47 +134,64 @@ class World:
         return [name.split(".")[1] for name in types]
 
 
-def asks(*worker_ids: str, first: int = 1) -> tuple[Ask, ...]:
+def asks(*worker_ids: str, first: int = 1, episode: str = EPISODE) -> tuple[Ask, ...]:
     return tuple(
-        Ask(notification_id=f"{EPISODE}.{number}", worker_id=worker_id, roles=())
+        Ask(notification_id=f"{episode}.{number}", worker_id=worker_id, roles=())
         for number, worker_id in enumerate(worker_ids, first)
     )
 
 
 async def opened(world: World, *worker_ids: str, trigger: Trigger = "check_in_missed") -> tuple[Event, Event]:
     """Return an escalation that opens now and whose first step tells these people."""
+    return await opening_of(world, VISIT, *worker_ids, trigger=trigger)
+
+
+async def opening_of(
+    world: World, visit_id: str, *worker_ids: str, trigger: Trigger = "check_in_missed", **more: Any
+) -> tuple[EscalationOpened, StepStarted]:
+    """Return the same of another visit of Walt's, or with other facts."""
     now = await world.installation.clock.now()
+    episode = f"{visit_id}.1"
+    facts: dict[str, Any] = {
+        "visit_id": visit_id,
+        "worker_id": WALT,
+        "due_at": now if trigger == "check_in_missed" else None,
+        "ladder": policy().ladder_for("help" if trigger == "system" else trigger),
+        **more,
+    }
     opening = EscalationOpened(
-        escalation_id=EPISODE,
+        escalation_id=episode,
         episode=1,
-        visit_id=VISIT,
-        worker_id=WALT,
         site_id=SITE,
         trigger=trigger,
         trigger_event_id="trigger1",
-        due_at=now if trigger == "check_in_missed" else None,
         policy_id=POLICY,
         policy_version=1,
-        ladder=policy().ladder_for(trigger),
         ladder_no=1,
+        **facts,
     )
     step = StepStarted(
-        escalation_id=EPISODE,
+        escalation_id=episode,
         ladder_no=1,
         step=1,
         name="Ring the worker",
-        asks=asks(*worker_ids),
+        asks=asks(*worker_ids, episode=episode),
         next_at=now + 5 * MINUTE,
         cites=Cites(),
     )
     return opening, step
 
 
-async def acknowledged(world: World) -> EscalationAcknowledged:
-    """Return that Sue has taken it."""
+async def acknowledged(world: World, notification_id: str = FIRST) -> EscalationAcknowledged:
+    """Return that Sue has taken it: the escalation that made a notification."""
     runs_out_at = await world.installation.clock.now() + 20 * MINUTE
     return EscalationAcknowledged(
-        escalation_id=EPISODE, by=SUE, via="api", ladders=(1,), runs_out_at=runs_out_at, cites=Cites()
+        escalation_id=notification_id.rpartition(".")[0],
+        by=SUE,
+        via="api",
+        ladders=(1,),
+        runs_out_at=runs_out_at,
+        cites=Cites(),
     )
 
 

@@ -2,9 +2,9 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,13 +12,15 @@ import pytest
 from pydantic import SecretStr
 
 from services.notifier.app import build, channels
-from services.notifier.application import Messages, People, Sender
+from services.notifier.application import Caller, Composer, Messages, People, Sender, Starter, TimingOut
 from services.notifier.channels import Channel, Outgoing, Receipt
 from services.notifier.channels.mail import Mail
+from services.notifier.crash import nothing
 from services.notifier.domain import ATTEMPT_LASTS
 from services.notifier.settings import Settings
 from shared.contracts.notifications import AttemptFailed, AttemptUnknown, Message, NotificationQueued
 from shared.runtime.commands import Commands
+from shared.runtime.deadlines import Due
 from shared.runtime.log import Append, Outcome
 from shared.runtime.service import Base, Parts, Running, running
 from shared.runtime.telemetry import REGISTRY
@@ -38,6 +40,7 @@ from tests.support.sinks import arrivals
 from tests.support.waiting import until
 
 MESSAGE = f"{FIRST}.sue-mail"
+DUE = Due(f"notification-{FIRST}", "send", MESSAGE, datetime(2026, 3, 2, tzinfo=UTC))
 
 
 @dataclass
@@ -78,18 +81,27 @@ class Interrupted:
 async def idle(world: World) -> AsyncIterator[Running]:
     """Run a notifier that follows nothing and has no clock, so that a test makes each move itself."""
 
-    def nothing(_base: Base) -> Parts:
+    def no_parts(_base: Base) -> Parts:
         return Parts((), (), {}, lambda _running: pytest.fail("no requests here"))
 
     settings = world.installation.settings("notifier", **world.settings)
-    async with running("notifier", settings, nothing) as (service, _):
+    async with running("notifier", settings, no_parts) as (service, _):
         yield service
 
 
 def sender(service: Running, mail: Channel, commands: Commands | None = None) -> Sender:
     """Return a sender with this channel for mail."""
-    messages = Messages(service.keyring, People(service.commands), PUBLIC_URL)
-    return Sender(commands or service.commands, messages, {"mail": mail}, timedelta(seconds=10), set())
+    commands = commands or service.commands
+    composer = Composer(service.keyring, People(service.commands), Messages(PUBLIC_URL), PUBLIC_URL)
+    caller = Caller(commands, composer, {"mail": mail}, timedelta(seconds=10), nothing)
+    return Sender(commands, Starter(commands, composer, nothing), caller, TimingOut(commands), set())
+
+
+async def sent(one: Sender) -> None:
+    """Let a sender take the message that is due, and wait until it is done with it."""
+    await one.hand_over(DUE)
+    while one.tasks:
+        await asyncio.gather(*one.tasks)
 
 
 async def queued(world: World) -> None:
@@ -146,11 +158,12 @@ async def test_a_process_that_dies_during_the_call_leaves_an_attempt_that_is_unk
     await queued(world)
     async with idle(world) as service:
         stuck = Stuck()
-        call = asyncio.create_task(sender(service, stuck).send(f"notification-{FIRST}", MESSAGE))
+        one = sender(service, stuck)
+        await one.hand_over(DUE)
         await stuck.called.wait()
-        call.cancel()
-        with suppress(asyncio.CancelledError):
-            await call
+        for task in one.tasks:
+            task.cancel()
+        await asyncio.gather(*one.tasks, return_exceptions=True)
     assert await world.kinds() == ["queued", "attempt_started"]
     async with world.installation.service("notifier", token="nobody", **world.settings):
         await world.installation.quiet()
@@ -169,7 +182,7 @@ async def test_an_acknowledgement_that_comes_while_an_attempt_is_decided_is_seen
         stuck = Stuck()
         interrupted: Any = Interrupted(service, world.escalates(await acknowledged(world)))
         commands = replace(service.commands, sequencer=interrupted)
-        await sender(service, stuck, commands).send(f"notification-{FIRST}", MESSAGE)
+        await sent(sender(service, stuck, commands))
     assert await world.kinds() == ["queued", "withdrawn"]
     assert not stuck.called.is_set()
     assert await world.installation.types(f"recipient-{SUE}") == []
@@ -180,7 +193,7 @@ async def test_a_fault_of_a_channel_leaves_the_outcome_unknown_and_a_line(
 ) -> None:
     await queued(world)
     async with idle(world) as service:
-        await sender(service, Faulty()).send(f"notification-{FIRST}", MESSAGE)
+        await sent(sender(service, Faulty()))
     assert "channel_failed" in capsys.readouterr().out
     (*_, unknown) = await world.outcome("queued", "attempt_started", "attempt_unknown")
     assert isinstance(unknown.event, AttemptUnknown)
@@ -237,10 +250,10 @@ async def test_what_became_of_messages_and_how_late_the_first_was_is_measured(wo
 def test_each_way_to_secure_mail_is_one_of_the_channel(
     security: Literal["none", "opportunistic", "starttls", "tls"], tls: str
 ) -> None:
-    nothing = SecretStr("")
+    empty = SecretStr("")
     settings = Settings(
-        database=nothing,
-        keys_database=nothing,
+        database=empty,
+        keys_database=empty,
         wrapping_key_file=Path(),
         port=1,
         smtp_host="mail.test",

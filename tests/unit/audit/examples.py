@@ -4,11 +4,22 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from shared.contracts import audits, escalations, notifications, visits
+from shared.contracts import audits, escalations, notifications, troubles, visits
 from shared.contracts.base import Cites, Event, Sealed
 from shared.contracts.escalations import Ask
 from shared.contracts.notifications import Message
-from shared.contracts.policy import Approval, CheckIns, Gate, Ladder, Policy, Step, Timed
+from shared.contracts.policy import (
+    Approval,
+    Awaited,
+    AwaitedApproval,
+    Awaits,
+    CheckIns,
+    Gate,
+    Ladder,
+    Policy,
+    Step,
+    Timed,
+)
 from shared.contracts.roles import Role
 from tests.support.history_of import Happened, happened
 
@@ -265,6 +276,80 @@ def resumed(due_at: datetime) -> Event:
     return visits.WatchResumed(visit_id=VISIT, escalation_id=ESCALATION, due_at=due_at)
 
 
+AWAITS = Awaits(
+    approval=AwaitedApproval(before_start=30 * MINUTE, after_plan=10 * MINUTE, cites=cites("decide early")),
+    start=Awaited(remind_after=5 * MINUTE, tell_after=15 * MINUTE, cites=cites("start on time")),
+    end=Awaited(tell_after=10 * MINUTE, cites=cites("end on time")),
+    report=Awaited(tell_after=60 * MINUTE, cites=cites("report")),
+)
+"""All four things that a policy may await."""
+
+_VISIT_AND_POLICY = {
+    "visit_id": VISIT,
+    "worker_id": WALT,
+    "site_id": "north",
+    "policy_id": "policy1",
+    "policy_version": 3,
+}
+
+
+def _overdue(of: type[Event], due_at: datetime, **more: datetime | str | None) -> Event:
+    return of.model_validate({**_VISIT_AND_POLICY, "due_at": due_at, "detected_at": due_at, **more})
+
+
+def approval_overdue(due_at: datetime, late: str | None = None) -> Event:
+    return _overdue(visits.ApprovalOverdue, due_at, late=late)
+
+
+def start_overdue(due_at: datetime) -> Event:
+    return _overdue(visits.StartOverdue, due_at, starts_at=T0)
+
+
+def end_overdue(end_at: datetime, due_at: datetime) -> Event:
+    return _overdue(visits.EndOverdue, due_at, expected_end_at=end_at)
+
+
+def report_overdue(due_at: datetime) -> Event:
+    return _overdue(visits.ReportOverdue, due_at)
+
+
+def parked(consumer: str = "escalation", position: int = 9, behind: str | None = None) -> Event:
+    return troubles.RecordParked(
+        service="escalation",
+        parked_id=f"{consumer}.{position}",
+        consumer=consumer,
+        topic="lonewatch.visits.v1",
+        shard=3,
+        position=position,
+        record_type="visit.check_in_missed.v1",
+        record_stream_id=f"visit-{VISIT}",
+        visit_id=VISIT,
+        site_id="north",
+        reason="undecodable",
+        detail="data.due_at",
+        sha256="0" * 64,
+        behind=behind,
+    )
+
+
+def lapsed(*asks: Ask) -> Event:
+    return escalations.EscalationLapsed(
+        escalation_id=ESCALATION, visit_id=VISIT, worker_id=WALT, site_id="north", reason="visit_started", asks=asks
+    )
+
+
+DEADLINE_FAILED = troubles.DeadlineFailed(
+    service="checkin",
+    deadline_stream_id=f"visit-{VISIT}",
+    kind="missed",
+    subject="",
+    due_at=DEADLINE,
+    visit_id=VISIT,
+    site_id="north",
+    reason="value_error",
+    detail="evolve",
+)
+
 _MESSAGE = f"{ESCALATION}.1.m"
 
 EVERY_EVENT: tuple[Event, ...] = (
@@ -274,6 +359,12 @@ EVERY_EVENT: tuple[Event, ...] = (
     visits.ContactPointsSet(worker_id=WALT, contact_points=()),
     visits.TokenIssued(worker_id=WALT, token_id="t1"),
     visits.TokenRevoked(worker_id=WALT, token_id="t1"),
+    visits.OperatorLadderSet(ladder=MISSED),
+    visits.PasswordSet(worker_id=WALT),
+    visits.PasswordRemoved(worker_id=WALT),
+    visits.SignedIn(worker_id=WALT, session_id="s1"),
+    visits.SignedOut(worker_id=WALT, session_id="s1"),
+    visits.SignInLocked(worker_id=WALT, failures=5, until_at=DUE),
     visits.WorkerHelpRequested(worker_id=WALT, site_id="north"),
     visits.GrantGiven(site_id="north", worker_id=WALT, role=Role.WORKER),
     visits.GrantWithdrawn(site_id="north", worker_id=WALT, role=Role.WORKER),
@@ -299,7 +390,14 @@ EVERY_EVENT: tuple[Event, ...] = (
     HELP_REQUESTED,
     resumed(DUE + 60 * MINUTE),
     ENDED,
+    approval_overdue(T0 - 30 * MINUTE),
+    start_overdue(T0 + 15 * MINUTE),
+    end_overdue(T0 + 120 * MINUTE, T0 + 130 * MINUTE),
+    report_overdue(T0 + 180 * MINUTE),
+    visits.VisitReported(visit_id=VISIT, by=WALT, went="well", note=sealed("the dog at 12 Mill Lane")),
     opened(),
+    escalations.StepReachedNobody(escalation_id=ESCALATION, ladder_no=1, turn=1, next_at=DUE),
+    lapsed(ask(5, SUE)),
     escalations.EscalationJoined(
         escalation_id=ESCALATION,
         trigger="help",
@@ -350,5 +448,25 @@ EVERY_EVENT: tuple[Event, ...] = (
         reply="acknowledge",
     ),
     audits.TimelineDisclosed(subject_id=VISIT, to=HEIDI, through=12),
+    parked(),
+    troubles.RecordMended(
+        parked_id="escalation.9", by=SUE, record_type="visit.check_in_missed.v1", data={"visit_id": VISIT}
+    ),
+    troubles.RecordReplayed(parked_id="escalation.9", by=SUE),
+    troubles.RecordDiscarded(parked_id="escalation.9", by=SUE, reason="made_by_a_test"),
+    DEADLINE_FAILED,
+    troubles.DeadlineRecovered(service="checkin", deadline_stream_id=f"visit-{VISIT}", kind="missed", subject=""),
+    troubles.ClockDiffered(service="checkin", replica="checkin-1", seconds=-2.5),
+    troubles.ClockAgreed(service="checkin", replica="checkin-1"),
+    troubles.OutageRecorded(service="checkin", loop="clock", from_at=T0, to_at=T0 + 20 * SECOND, overdue=2),
+    troubles.SelfCheckDiffered(
+        service="checkin",
+        check="deadline_rows",
+        place=f"visit-{VISIT}",
+        expected="one row",
+        found="no row",
+        mended=True,
+        visit_id=VISIT,
+    ),
 )
 """One of each type on the wire."""

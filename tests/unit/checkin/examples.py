@@ -7,7 +7,18 @@ from typing import Any
 
 from services.checkin.domain import ApproveVisit, PlanVisit, RefuseVisit, StartVisit
 from shared.contracts.base import Cites, Event, Sealed
-from shared.contracts.policy import Approval, CheckIns, Gate, Ladder, Policy, Step, Timed
+from shared.contracts.policy import (
+    Approval,
+    Awaited,
+    AwaitedApproval,
+    Awaits,
+    CheckIns,
+    Gate,
+    Ladder,
+    Policy,
+    Step,
+    Timed,
+)
 from shared.contracts.roles import Role
 from shared.contracts.visits import (
     AssessmentRecorded,
@@ -78,6 +89,15 @@ POLICY_1 = Policy(
     ),
     ladders=(_ladder("check_in_missed"), _ladder("help")),
 )
+
+AWAITS = Awaits(
+    approval=AwaitedApproval(before_start=30 * MINUTE, after_plan=15 * MINUTE, cites=cites("9.1")),
+    start=Awaited(remind_after=5 * MINUTE, tell_after=15 * MINUTE, cites=cites("9.2")),
+    end=Awaited(remind_after=10 * MINUTE, tell_after=30 * MINUTE, cites=cites("9.3")),
+    report=Awaited(remind_after=HOUR, tell_after=4 * HOUR, cites=cites("9.4")),
+)
+AWAITING_POLICY = POLICY_1.model_copy(update={"awaits": AWAITS})
+"""The same policy, which also awaits what is no check-in."""
 
 ASSESSMENT_1 = AssessmentRecorded(
     assessment_id="assessment1",

@@ -10,6 +10,7 @@ import pytest
 from services.checkin.domain import (
     ASSESSMENT,
     GRANTS,
+    OPERATOR_LADDER,
     POLICY,
     SITE,
     WORKER,
@@ -22,6 +23,7 @@ from services.checkin.domain import (
     RegisterWorker,
     RevokeToken,
     SetContactPoints,
+    SetOperatorLadder,
     WithdrawGrant,
     WorkerCommand,
     sha256_of,
@@ -35,6 +37,7 @@ from shared.contracts.visits import (
     ContactPointsSet,
     GrantGiven,
     GrantWithdrawn,
+    OperatorLadderSet,
     PolicyAdopted,
     SiteRegistered,
     TokenIssued,
@@ -321,3 +324,25 @@ def test_nothing_of_the_directory_falls_due() -> None:
         given(ASSESSMENT, RECORDED).deadlines,
     ]
     assert found == [[], [], [], [], []]
+
+
+# ------------------------------------------------------------------------------------------- the operator's own ladder
+
+LADDER = POLICY_1.ladders[0].model_copy(update={"trigger": "system"})
+
+
+def test_the_operators_own_ladder_is_set_and_the_same_again_changes_nothing() -> None:
+    ladder_set = OperatorLadderSet(ladder=LADDER)
+    assert given(OPERATOR_LADDER).when(SetOperatorLadder(LADDER, T0)) == [ladder_set]
+    assert given(OPERATOR_LADDER, ladder_set).when(SetOperatorLadder(LADDER, T0)) == []
+
+
+def test_another_ladder_takes_the_place_of_the_operators_own() -> None:
+    other = LADDER.model_copy(update={"steps": LADDER.steps * 2})
+    ladder_set = given(OPERATOR_LADDER, OperatorLadderSet(ladder=LADDER)).when(SetOperatorLadder(other, T0))
+    assert ladder_set == [OperatorLadderSet(ladder=other)]
+
+
+def test_no_policy_takes_the_id_under_which_the_operators_own_ladder_stands() -> None:
+    policy = POLICY_1.model_copy(update={"policy_id": OPERATOR_SITE})
+    assert given(POLICY).rejected(AdoptPolicy(policy, T0)) == "policy_reserved"

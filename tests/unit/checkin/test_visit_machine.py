@@ -1,6 +1,7 @@
 """Random histories of one visit, beside a model: is it started, until when is a check-in awaited, was it missed.
 
-Whatever order commands, clock and escalations come in: the watch over a started visit never stops unnoticed.
+Whatever order commands, clock and escalations come in: the watch over a started visit never stops unnoticed, and what is
+awaited beside check-ins is told of once for what was agreed, and never after it has come.
 """
 
 from __future__ import annotations
@@ -21,25 +22,36 @@ from services.checkin.domain import (
     ExtendVisit,
     MarkCheckInMissed,
     RemindWorker,
+    ReportVisit,
     ResumeWatch,
     VisitCommand,
     command_of,
 )
 from shared.contracts.base import Event
+from shared.contracts.policy import Awaits
 from shared.contracts.visits import (
+    ApprovalOverdue,
     CheckInMissed,
     CheckInRecorded,
+    EndOverdue,
     LateCheckInRecorded,
     ReminderDue,
+    ReportOverdue,
+    StartOverdue,
+    VisitApproved,
+    VisitCancelled,
     VisitEnded,
     VisitExtended,
     VisitHelpRequested,
+    VisitRefused,
+    VisitReported,
     VisitStarted,
     WatchResumed,
 )
 from shared.decider import Rejected
 from tests.unit.checkin.examples import (
     ASSESSMENT_1,
+    AWAITS,
     END,
     GRACE,
     INTERVAL,
@@ -67,6 +79,13 @@ AROUND = st.sampled_from((-SECOND, timedelta(0), timedelta(microseconds=1), SECO
 INTERVALS = st.sampled_from((REMIND_BEFORE / 2, REMIND_BEFORE, 25 * MINUTE, INTERVAL))
 """Agreed intervals: below, at and above the time of the earlier reminder."""
 
+AWAITED_HERE = st.sampled_from((Awaits(), AWAITS, AWAITS, Awaits(end=AWAITS.end), Awaits(report=AWAITS.report)))
+"""Of what a policy awaits: nothing beside check-ins, everything, one thing alone."""
+
+OF_CHECK_INS = {"check_in_missed", "reminder_before", "reminder_at"}
+STAGE_OF = {"approval": "planned", "start": "approved", "end": "started", "report": "ended"}
+"""What is awaited at which stage of a visit."""
+
 Armed = VisitStarted | CheckInRecorded | VisitExtended | WatchResumed
 
 
@@ -84,6 +103,11 @@ class VisitMachine(RuleBasedStateMachine):
         self.missed = False
         self.ended = False
         self.dues: list[datetime] = []
+        self.awaits = Awaits()
+        self.stage = "planned"
+        self.end_at = END
+        self.told: set[tuple[str, datetime]] = set()
+        self.reported = False
 
     def send(self, command: VisitCommand) -> list[Event] | None:
         """Send a command, apply its events and compare with the model; None where it is refused."""
@@ -123,11 +147,38 @@ class VisitMachine(RuleBasedStateMachine):
             assert (event.missed_due_at, self.missed) == (self.awaited_at, True)
         if isinstance(event, WatchResumed):
             assert stopped, "a watch that never stopped is not put off"
-        if isinstance(event, ReminderDue):
+        if isinstance(event, ReminderDue) and event.occasion in {"before", "at"}:
             assert (event.occasion == "at") == (self.now >= event.due_at)
+        self.follow_awaited(event)
         if isinstance(event, VisitEnded):
             assert self.missed or (self.awaited_at and self.now <= self.awaited_at + GRACE), "ended past a miss"
             self.ended = True
+
+    def follow_awaited(self, event: Event) -> None:
+        """Move the model on in what is awaited beside check-ins."""
+        match event:
+            case VisitApproved() | VisitRefused() | VisitCancelled() | VisitStarted() | VisitEnded():
+                self.stage = event.type.split(".")[1]
+            case VisitExtended():
+                self.end_at = event.expected_end_at
+            case VisitReported():
+                assert self.stage == "ended"
+                self.reported = True
+            case ReminderDue(occasion="start" | "end" | "report" as occasion, due_at=agreed_at):
+                self.tell(f"reminder_{occasion}", agreed_at)
+            case ApprovalOverdue() | StartOverdue() | ReportOverdue():
+                assert self.now > event.due_at
+                self.tell(event.type.split(".")[1], event.due_at)
+            case EndOverdue():
+                assert self.now > event.due_at > event.expected_end_at == self.end_at
+                self.tell("end_overdue", event.expected_end_at)
+
+    def tell(self, kind: str, agreed_at: datetime) -> None:
+        """Note that somebody was told of something awaited, which must be awaited now, and only once."""
+        assert (kind, agreed_at) not in self.told, "told of the same twice"
+        assert self.stage == STAGE_OF[kind.removesuffix("_overdue").removeprefix("reminder_")]
+        assert not self.reported
+        self.told.add((kind, agreed_at))
 
     @property
     def watched(self) -> bool:
@@ -136,10 +187,11 @@ class VisitMachine(RuleBasedStateMachine):
 
     # ----------------------------------------------------------------------------------------------- what may happen
 
-    @initialize(interval=INTERVALS, under_way=st.sampled_from((True, True, True, False)))
-    def planned(self, interval: timedelta, under_way: bool) -> None:  # noqa: FBT001 -- drawn
-        self.interval = interval
-        assert self.send(plan(interval=interval, now=self.now))
+    @initialize(interval=INTERVALS, under_way=st.sampled_from((True, True, True, False)), awaits=AWAITED_HERE)
+    def planned(self, interval: timedelta, under_way: bool, awaits: Awaits) -> None:  # noqa: FBT001 -- drawn
+        self.interval, self.awaits = interval, awaits
+        policy = POLICY_1.model_copy(update={"awaits": awaits})
+        assert self.send(plan(interval=interval, policy=policy, now=self.now))
         if under_way:
             assert self.send(approve(now=self.now))
             assert self.send(start(policy=POLICY_1, assessment=GOOD, now=self.now))
@@ -195,6 +247,11 @@ class VisitMachine(RuleBasedStateMachine):
     def the_worker_ends(self) -> None:
         self.send(EndVisit("completed", self.now))
 
+    @rule()
+    def somebody_reports(self) -> None:
+        events = self.send(ReportVisit("anna", "well", None, self.now))
+        assert (events is not None) == self.ended
+
     @rule(episode=st.integers(1, 6))
     def an_escalation_ends(self, episode: int) -> None:
         command = ResumeWatch(f"visit1.{episode}", self.now)
@@ -225,7 +282,7 @@ class VisitMachine(RuleBasedStateMachine):
 
     @invariant()
     def a_started_visit_has_a_deadline_or_a_recorded_miss(self) -> None:
-        kinds = [deadline.kind for deadline in VISIT.deadlines(self.state)]
+        kinds = [deadline.kind for deadline in VISIT.deadlines(self.state) if deadline.kind in OF_CHECK_INS]
         assert kinds.count("check_in_missed") == (1 if self.watched else 0)
         if self.awaited_at is not None and not self.ended and not self.missed:
             [deadline] = [found for found in VISIT.deadlines(self.state) if found.kind == "check_in_missed"]
@@ -240,6 +297,19 @@ class VisitMachine(RuleBasedStateMachine):
         assert self.state.due_at == (None if self.ended else self.awaited_at)
 
     @invariant()
+    def what_is_awaited_and_was_not_told_has_a_deadline(self) -> None:
+        kinds = {deadline.kind for deadline in VISIT.deadlines(self.state)} - OF_CHECK_INS
+        awaited = {what for what, stage in STAGE_OF.items() if stage == self.stage and not self.reported}
+        expected = {
+            kind
+            for what in awaited
+            if getattr(self.awaits, what)
+            for kind in ({"approval_overdue"} if what == "approval" else {f"reminder_{what}", f"{what}_overdue"})
+            if not any(told == kind and (what != "end" or at == self.end_at) for told, at in self.told)
+        }
+        assert kinds == expected
+
+    @invariant()
     def no_deadline_has_the_name_of_another(self) -> None:
         found = [(deadline.kind, deadline.subject) for deadline in VISIT.deadlines(self.state)]
         assert len(set(found)) == len(found)
@@ -247,6 +317,8 @@ class VisitMachine(RuleBasedStateMachine):
     @invariant()
     def a_reminder_comes_before_the_check_in_that_it_is_for(self) -> None:
         for deadline in VISIT.deadlines(self.state):
+            if deadline.kind not in OF_CHECK_INS:
+                continue
             due_at = datetime.fromisoformat(deadline.subject)
             early = {"check_in_missed": -GRACE, "reminder_at": timedelta(0), "reminder_before": REMIND_BEFORE}
             assert deadline.due_at == due_at - early[deadline.kind]

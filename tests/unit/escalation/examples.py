@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
@@ -10,14 +11,17 @@ from services.escalation.domain import (
     AcknowledgementRunsOut,
     Command,
     Directory,
+    Lapse,
+    PersonNotReached,
     Raise,
     Resolve,
     StandDown,
     StartNextStep,
 )
-from shared.contracts.base import Cites
+from shared.contracts.base import OPERATOR_SITE, Cites
 from shared.contracts.policy import Ladder, Step, Timed, Trigger
 from shared.contracts.roles import Role
+from shared.contracts.troubles import UNKNOWN_WORKER, Trouble
 
 T0 = datetime(2026, 3, 2, 14, 0, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
@@ -111,6 +115,53 @@ def raise_help(
         directory=directory,
         now=now,
     )
+
+
+PARKED = Trouble(service="checkin", concern="record_parked", place="visit-visit1, position 7")
+
+
+def raise_awaited(
+    trigger: Trigger, event_id: str = "awaited1", *, now: datetime = T0, directory: Directory = DIRECTORY
+) -> Raise:
+    """Raise that something awaited did not come, which was due a second ago."""
+    due_at = now - SECOND
+    return replace(
+        raise_missed(event_id, now=now, directory=directory), trigger=trigger, due_at=due_at, late="system_outage"
+    )
+
+
+def raise_trouble(event_id: str = "trouble1", *, now: datetime = T0, directory: Directory = DIRECTORY) -> Raise:
+    """Raise that the watch over a visit is in trouble."""
+    return replace(raise_missed(event_id, now=now, directory=directory), trigger="trouble", due_at=None, trouble=PARKED)
+
+
+def raise_system(event_id: str = "trouble1", *, now: datetime = T0, ladder: Ladder | None = None) -> Raise:
+    """Raise that Lonewatch itself is in trouble."""
+    return Raise(
+        trigger="system",
+        trigger_event_id=event_id,
+        visit_id=None,
+        worker_id=UNKNOWN_WORKER,
+        site_id=OPERATOR_SITE,
+        due_at=None,
+        policy_id=None,
+        policy_version=None,
+        ladder=ladder,
+        directory=DIRECTORY,
+        now=now,
+        trouble=PARKED,
+    )
+
+
+def came(*moot: Trigger, came_at: datetime = T0, reason: str = "visit_started") -> Lapse:
+    """Let something come that answers these triggers."""
+    return Lapse(reason=reason, moot=frozenset(moot), came_at=came_at, now=came_at)
+
+
+def not_reached(number: int, *others: int, now: datetime, escalation_id: str = "visit1.1") -> PersonNotReached:
+    """Let a notification reach nobody, as the others had not before."""
+    unreached = frozenset(f"{escalation_id}.{n}" for n in (number, *others))
+    return PersonNotReached(notification_id=f"{escalation_id}.{number}", unreached=unreached, now=now)
 
 
 def next_step(turn: int, now: datetime, *, ladder_no: int = 1, directory: Directory = DIRECTORY) -> StartNextStep:

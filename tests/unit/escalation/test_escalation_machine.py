@@ -1,6 +1,7 @@
 """Random histories of escalations: whatever comes in whatever order, these things hold.
 
-Triggers, passing time, deadlines that fire due, twice, early and stale, people who act and people who come and go.
+Triggers, passing time, deadlines that fire due, twice, early and stale, people who act, who cannot be reached, and who
+come and go; and what was awaited and comes after all.
 The model keeps its own books from the events alone and asks the domain's state for nothing but its deadlines.
 """
 
@@ -13,7 +14,16 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from services.escalation.domain import ESCALATION, UNREADABLE_LASTS, Command, Directory, Raise, command_for
+from services.escalation.domain import (
+    ESCALATION,
+    UNREADABLE_LASTS,
+    Command,
+    Directory,
+    Lapse,
+    PersonNotReached,
+    Raise,
+    command_for,
+)
 from shared.contracts.base import Event
 from shared.contracts.escalations import (
     AcknowledgementRanOut,
@@ -21,12 +31,14 @@ from shared.contracts.escalations import (
     EscalationAcknowledged,
     EscalationExhausted,
     EscalationJoined,
+    EscalationLapsed,
     EscalationOpened,
     EscalationResolved,
     EscalationStoodDown,
+    StepReachedNobody,
     StepStarted,
 )
-from shared.contracts.policy import GRAVITY, Ladder, Step
+from shared.contracts.policy import AWAITED, GRAVITY, Ladder, Step, Trigger
 from shared.contracts.roles import RESPONDERS, Role
 from shared.decider import Deadline, Rejected
 from tests.unit.escalation.examples import (
@@ -44,8 +56,10 @@ from tests.unit.escalation.examples import (
     Act,
     acknowledge,
     ladder,
+    raise_awaited,
     raise_help,
     raise_missed,
+    raise_trouble,
     resolve,
     stand_down,
     step,
@@ -73,6 +87,8 @@ class Episode:
     stopped: set[int] = field(default_factory=set)
     owner: str | None = None
     informed: set[str] = field(default_factory=set)
+    awaits: list[tuple[str, datetime | None]] = field(default_factory=list)
+    asked: dict[int, set[str]] = field(default_factory=dict)
 
     def follow(self, event: Event, asked: set[str], directory: Directory, now: datetime) -> None:
         """Check one event against what came before it, and note what it says."""
@@ -81,6 +97,7 @@ class Episode:
                 if isinstance(event, EscalationJoined):
                     assert asked == self.told_again(directory)
                 self.triggers += 1
+                self.awaits.append((event.trigger, event.due_at))
                 self.gravity = max(self.gravity, GRAVITY[event.trigger])
                 if event.ladder_no is not None:
                     self.ladders[event.ladder_no] = event.ladder
@@ -91,25 +108,35 @@ class Episode:
                 roles = RESPONDERS.intersection(the_step.notify)
                 assert asked == {worker for role in roles for worker in directory.holders.get(role, ())} - {WALT}
                 assert event.next_at == (now + the_step.wait if asked else now)
+                self.asked[event.ladder_no] = {ask.notification_id for ask in event.asks}
+            case StepReachedNobody():
+                assert event.ladder_no not in self.stopped, "an acknowledged ladder is left alone"
+                assert (event.turn, event.next_at) == (self.turns[event.ladder_no], now)
+                assert self.asked.pop(event.ladder_no), "it is said once of each step that asked somebody"
             case EscalationExhausted():
+                self.asked.pop(event.ladder_no, None)
                 self.turn_starts(event.ladder_no, len(self.steps(event.ladder_no)) + event.round)
                 assert asked == set(directory.everyone) - {WALT}
                 assert event.next_at > now
             case EscalationAcknowledged():
-                assert event.ladders, "somebody takes what is free, from whoever holds the rest"
-                assert set(event.ladders) | set(event.running) == set(self.ladders) - self.stopped
-                assert not set(event.ladders) & set(event.running)
-                self.owner = event.by
-                self.stopped |= set(event.ladders)
-                self.informed.add(event.by)
-                assert event.runs_out_at == now + min(self.lasts(number) for number in self.stopped)
+                self.is_taken(event, now)
             case AcknowledgementRanOut():
                 assert (event.by, asked) == (self.owner, self.told_again(directory))
                 assert set(event.ladders) == self.stopped
                 self.owner, self.stopped = None, set()
-            case EscalationResolved() | EscalationStoodDown():
+            case EscalationResolved() | EscalationStoodDown() | EscalationLapsed():
                 assert asked == self.informed, "everyone told gets one all-clear"
                 self.open = False
+
+    def is_taken(self, event: EscalationAcknowledged, now: datetime) -> None:
+        """Check an acknowledgement, and note whose it is and what it stops."""
+        assert event.ladders, "somebody takes what is free, from whoever holds the rest"
+        assert set(event.ladders) | set(event.running) == set(self.ladders) - self.stopped
+        assert not set(event.ladders) & set(event.running)
+        self.owner = event.by
+        self.stopped |= set(event.ladders)
+        self.informed.add(event.by)
+        assert event.runs_out_at == now + min(self.lasts(number) for number in self.stopped)
 
     def told_again(self, directory: Directory) -> set[str]:
         """Whoever knows of it and may still act; where nobody does, whoever may."""
@@ -143,6 +170,7 @@ class EscalationHistories(RuleBasedStateMachine):
         self.state = ESCALATION.initial
         self.episode = Episode("none", open=False)
         self.notification_ids: set[str] = set()
+        self.unreached: set[str] = set()
         self.deadlines_seen: set[Deadline] = set()
         self.triggers: list[str] = []
         self.directory = DIRECTORY
@@ -169,6 +197,40 @@ class EscalationHistories(RuleBasedStateMachine):
     def the_worker_asks_for_help(self, help_ladder: Ladder | None) -> None:
         event_id = self.new_trigger()
         self.trigger_comes(raise_help(event_id, now=self.now, ladder=help_ladder, directory=self.directory))
+
+    @rule(trigger=st.sampled_from(sorted(AWAITED)))
+    def something_awaited_does_not_come(self, trigger: Trigger) -> None:
+        self.trigger_comes(raise_awaited(trigger, self.new_trigger(), now=self.now, directory=self.directory))
+
+    @rule()
+    def the_watch_is_in_trouble(self) -> None:
+        self.trigger_comes(raise_trouble(self.new_trigger(), now=self.now, directory=self.directory))
+
+    @rule(moot=st.frozensets(st.sampled_from((*sorted(AWAITED), "trouble"))), late=st.sampled_from((SECOND, MINUTE)))
+    def something_awaited_comes_after_all(self, moot: frozenset[Trigger], late: timedelta) -> None:
+        came_at = self.now - late
+        over = all(
+            trigger in moot & AWAITED and due_at is not None and due_at <= came_at
+            for trigger, due_at in self.episode.awaits
+        )
+        ends = self.episode.open and over
+        lapsed = self.apply(Lapse("visit_started", moot, came_at, self.now))
+        assert [type(event) for event in lapsed] == ([EscalationLapsed] if ends else [])
+
+    @precondition(lambda self: self.notification_ids)
+    @rule(data=st.data())
+    def somebody_cannot_be_reached(self, data: st.DataObject) -> None:
+        notification_id = data.draw(st.sampled_from(sorted(self.notification_ids)))
+        self.unreached.add(notification_id)
+        running = {
+            ladder_no: asked
+            for ladder_no, asked in self.episode.asked.items()
+            if self.episode.open and ladder_no not in self.episode.stopped
+        }
+        nobody = any(notification_id in asked <= self.unreached for asked in running.values())
+        command = PersonNotReached(notification_id, frozenset(self.unreached), self.now)
+        assert [type(event) for event in self.apply(command)] == ([StepReachedNobody] if nobody else [])
+        assert self.apply(command) == []
 
     @precondition(lambda self: self.triggers)
     @rule(data=st.data())
@@ -225,7 +287,7 @@ class EscalationHistories(RuleBasedStateMachine):
     @rule()
     def nobody_answers_for_long(self) -> None:
         rounds = 0
-        for _ in range(12):
+        for _ in range(30):
             self.now = max(self.now, min(deadline.due_at for deadline in self.deadlines()))
             for deadline in self.due():
                 followed = self.apply(command_for(deadline, self.directory, self.now))

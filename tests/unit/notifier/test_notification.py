@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from inspect import getsource
 from re import findall
@@ -12,20 +13,17 @@ from services.notifier.domain import (
     ATTEMPT_LASTS,
     ATTEMPTS,
     NOTIFICATION,
-    RECIPIENT,
     REFUSALS,
     WAITS,
-    CallRecipient,
     NotificationEvent,
-    Recipient,
     notification,
 )
-from shared.contracts.notifications import RecipientAttemptStarted
+from shared.contracts.troubles import Trouble
 from shared.decider import Deadline
 from tests.support.given import given
 from tests.unit.notifier.examples import (
+    DUE,
     HOOK,
-    ID,
     MAIL,
     MESSAGES,
     POINTS,
@@ -267,12 +265,21 @@ def test_a_notification_that_does_not_exist_has_no_id() -> None:
         _ = NOTIFICATION.initial.notification_id
 
 
-def test_every_attempt_stands_in_the_stream_of_the_person_called_too() -> None:
-    entry = RecipientAttemptStarted(
-        recipient_id="anna", message_id=MAIL, notification_ids=(ID,), attempt=2, channel="mail"
-    )
-    called = given(RECIPIENT, entry.model_copy(update={"attempt": 1}))
-    command = CallRecipient("anna", started(attempt=2), T0)
-    assert called.when(command) == [entry]
-    assert called.then(command).state == Recipient(attempts=2, repeats=1)
-    assert called.deadlines == []
+def test_an_attempt_that_goes_with_others_says_in_which_call() -> None:
+    assert given(NOTIFICATION, queued()).when(replace(start(), call_id="bundle-1")) == [
+        started().model_copy(update={"call_id": "bundle-1"})
+    ]
+
+
+def test_what_left_no_outcome_goes_again_counted_from_when_it_became_unknown_whoever_looks_when() -> None:
+    looked_late = time_out(now=T0 + ATTEMPT_LASTS + 30 * SECOND)
+    assert given(NOTIFICATION, queued(), started()).when(looked_late) == [
+        unknown(retry_at=T0 + ATTEMPT_LASTS + WAITS[0], reason="no_outcome")
+    ]
+
+
+def test_what_is_late_in_trouble_or_awaited_is_said_so_when_it_is_queued() -> None:
+    trouble = Trouble(service="checkin", concern="system_outage", from_at=DUE, to_at=T0)
+    command = queue(late="system_outage", trouble=trouble, occasion="start")
+    (event,) = given(NOTIFICATION).when(command)
+    assert event == queued(late="system_outage", trouble=trouble, occasion="start")

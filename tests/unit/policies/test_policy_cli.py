@@ -13,10 +13,11 @@ from typer.testing import CliRunner
 
 from deploy.policy_cli import app
 from deploy.policy_files import PolicyError, canonical, load_policy, scaled, sha256
-from deploy.policy_meaning import gaps, span_text
+from deploy.policy_gaps import gaps
+from deploy.policy_meaning import span_text
 from deploy.policy_schema import schema_text
 from shared.contracts.base import Cites
-from shared.contracts.policy import Approval, Gate, Policy
+from shared.contracts.policy import Approval, Awaited, Awaits, Gate, Policy
 from shared.contracts.roles import Role
 
 FILE = Path(__file__).resolve().parents[3] / "policies" / "stepping-stones.toml"
@@ -42,6 +43,16 @@ def test_check_prints_each_step_with_its_time_its_roles_and_its_source() -> None
     assert "  after 15 minutes: everyone of the site, again every 5 minutes [ours]" in out
 
 
+def test_check_prints_what_is_awaited_beside_check_ins_and_from_when() -> None:
+    _, out, _ = run("check", str(FILE))
+    assert (
+        "approval: overdue 30 minutes before the start, or 15 minutes after the plan where that is later [ours" in out
+    )
+    assert "start: overdue 20 minutes after the planned start, reminder 10 minutes after it [ours, for S3 6.2" in out
+    assert "report: overdue 1 day after the end, reminder 4 hours after it [ours, for S3 6.4, PV-01]" in out
+    assert "Escalation: report_overdue [S3 6.4]" in out
+
+
 def test_check_names_what_is_ours_and_where_there_is_a_gap() -> None:
     _, out, _ = run("check", str(FILE))
     ours, gap = out.split("Left open by the text, so ours\n")[1].split("Gaps\n")
@@ -57,12 +68,14 @@ def test_check_with_json_ends_with_one_object() -> None:
     last = json.loads(out.splitlines()[-1])
     assert (code, last["ok"], last["policy_id"], last["interval_seconds"]) == (0, True, "stepping-stones", 1800)
     assert [step["after_seconds"] for step in last["ladders"]["check_in_missed"]["steps"]] == [0, 300, 600]
+    assert last["awaits"]["start"] == {"remind_after_seconds": 600, "tell_after_seconds": 1200}
+    assert last["awaits"]["approval"] == {"before_start_seconds": 1800, "after_plan_seconds": 900}
     assert last["sha256"] == sha256(POLICY)
 
 
 def test_check_of_a_broken_file_exits_with_1_and_says_why(tmp_path: Path) -> None:
     broken = tmp_path / "broken.toml"
-    broken.write_text(FILE.read_text(encoding="utf-8").replace('"30 minutes"', '"30 minuts"'), encoding="utf-8")
+    broken.write_text(FILE.read_text(encoding="utf-8").replace('"30 minutes"', '"30 minuts"', 1), encoding="utf-8")
     code, out, err = run("check", str(broken), "--json")
     assert code == 1
     assert "check_ins.interval.span" in err
@@ -114,6 +127,41 @@ def test_a_reminder_as_long_as_the_interval_is_a_gap() -> None:
     assert any(gap.startswith("check_ins.remind_before: ") for gap in found)
 
 
+def test_what_a_policy_does_not_await_is_a_gap() -> None:
+    silent = POLICY.model_copy(update={"awaits": Awaits(start=POLICY.awaits.start)})
+    found = [gap.split(": ")[0] for gap in gaps(silent)]
+    assert found == ["approval.roles", "awaits.approval", "awaits.end", "awaits.report"]
+    _, out, _ = run("check", str(FILE))
+    assert "awaits." not in out.split("Gaps\n")[1]
+
+
+def test_awaiting_something_without_a_ladder_of_its_own_is_a_gap() -> None:
+    found = gaps(POLICY.model_copy(update={"ladders": POLICY.ladders[:2]}))
+    assert "awaits.end: no ladder for end_overdue, so it goes by the one for a missed check-in" in found
+
+
+def test_a_reminder_that_comes_after_others_were_told_is_a_gap() -> None:
+    end = Awaited(remind_after=timedelta(minutes=9), tell_after=timedelta(minutes=9), cites=OURS)
+    found = gaps(POLICY.model_copy(update={"awaits": POLICY.awaits.model_copy(update={"end": end})}))
+    assert [gap.split(": ")[0] for gap in found] == ["approval.roles", "awaits.end.remind_after"]
+
+
+def test_a_ladder_of_a_policy_for_lonewatch_itself_is_a_gap() -> None:
+    ladder = POLICY.ladders[0].model_copy(update={"trigger": "system"})
+    found = gaps(POLICY.model_copy(update={"ladders": (*POLICY.ladders, ladder)}))
+    assert any(gap.startswith("ladders[7]: system is no trigger of a visit") for gap in found)
+
+
+def test_a_policy_that_awaits_nothing_but_check_ins_says_nothing_of_it(tmp_path: Path) -> None:
+    content = FILE.read_text(encoding="utf-8")
+    file = tmp_path / "plain.toml"
+    file.write_text(
+        content[: content.index("[awaits.approval]")] + content[content.index("[[ladders]]") :], encoding="utf-8"
+    )
+    code, out, _ = run("check", str(file))
+    assert (code, "Awaited beside check-ins" in out) == (0, False)
+
+
 def test_the_canonical_bytes_depend_on_the_content_alone(tmp_path: Path) -> None:
     other = tmp_path / "other.toml"
     other.write_text(
@@ -128,7 +176,14 @@ def test_a_scaled_policy_has_every_span_divided_and_a_name_of_its_own() -> None:
     fast = scaled(POLICY, 60)
     assert (fast.policy_id, fast.check_ins.interval.span) == ("stepping-stones-x60", timedelta(seconds=30))
     assert "60 times as fast" in fast.title
-    assert [step.wait for ladder in fast.ladders for step in ladder.steps] == [timedelta(seconds=5)] * 5
+    assert [step.wait for ladder in fast.ladders[:2] for step in ladder.steps] == [timedelta(seconds=5)] * 5
+    assert fast.awaits.approval is not None
+    assert fast.awaits.approval.after_plan == timedelta(seconds=15)
+    assert fast.awaits.report is not None
+    assert (fast.awaits.report.remind_after, fast.awaits.report.tell_after) == (
+        timedelta(minutes=4),
+        timedelta(minutes=24),
+    )
     assert fast.ladders[1].repeat_every.span == timedelta(seconds=5)
     assert fast.gate.valid_for.span == timedelta(days=365) / 60
     assert fast.ladders[0].steps[0].cites == POLICY.ladders[0].steps[0].cites

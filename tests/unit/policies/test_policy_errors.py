@@ -43,6 +43,18 @@ MISTAKES = {
     "a date for a text": ('text = "', 'text = 2026-01-01 #"', "text: {'toml': '2026-01-01'} does not fit"),
     "an empty name": ('title = "Lone working at Stepping Stones"', 'title = " "', "title: is empty"),
     "a name without end": ('title = "Lone', f'title = "{"x" * 200}', "at most 200 characters"),
+    "a typo in a span that may be left out": (
+        'remind_after = "10 minutes"',
+        'remind_after = "10 minuts"',
+        'awaits.start.remind_after: "10 minuts" is no span',
+    ),
+    "nothing to tell after": ('tell_after = "20 minutes"\n', "", "awaits.start.tell_after: is missing"),
+    "an unknown key of what is awaited": (
+        'tell_after = "20 minutes"',
+        'tell_after = "20 minutes"\ntell_afer = "1 minute"',
+        "awaits.start.tell_afer: there is no such key (did you mean tell_after?)",
+    ),
+    "something that nobody awaits": ("[awaits.report]", "[awaits.raport]", "awaits.raport: there is no such key"),
     "more factors than can be spoken to": (
         "factors = [",
         "factors = [" + "'one_more', " * 101,
@@ -87,13 +99,23 @@ def test_a_missing_ladder_is_refused_by_code_and_schema(tmp_path: Path, trigger:
 
 
 def test_two_ladders_for_one_trigger_are_refused_by_code_and_schema(tmp_path: Path) -> None:
-    content = GOOD + GOOD[GOOD.rindex("[[ladders]]\n") :]
+    content = GOOD + GOOD[GOOD.index("[[ladders]]\n") : GOOD.index('[[ladders]]\ntrigger = "help"')]
     assert "two ladders for one trigger" in refusal(written(tmp_path, content))
     assert not jsonschema.Draft202012Validator(policy_schema()).is_valid(tomllib.loads(content))
 
 
+def test_a_trigger_without_need_of_a_ladder_has_one_at_most(tmp_path: Path) -> None:
+    report = GOOD[GOOD.rindex("[[ladders]]\n") :]
+    without = GOOD.removesuffix(report)
+    assert load_policy(written(tmp_path, without)).ladder_for("report_overdue").trigger == "check_in_missed"
+    assert jsonschema.Draft202012Validator(policy_schema()).is_valid(tomllib.loads(without))
+    assert "two ladders for one trigger" in refusal(written(tmp_path, GOOD + report))
+    assert not jsonschema.Draft202012Validator(policy_schema()).is_valid(tomllib.loads(GOOD + report))
+
+
 def test_every_mistake_of_a_file_is_named_once(tmp_path: Path) -> None:
-    content = GOOD.replace('"30 minutes"', '"soon"').replace('["supervisor"]', '["boss"]').replace("[gate.", "[gait.")
+    content = GOOD.replace('"30 minutes"', '"soon"', 1).replace('["supervisor"]', '["boss"]', 1)
+    content = content.replace("[gate.", "[gait.")
     with pytest.raises(PolicyError) as caught:
         load_policy(written(tmp_path, content))
     keys = [problem.split(": ")[1] for problem in caught.value.problems]

@@ -11,7 +11,7 @@ import pytest
 
 from deploy.policy_files import load_policy
 from deploy.policy_schema import SCHEMA_PATH, policy_schema, schema_text
-from shared.contracts.policy import Policy
+from shared.contracts.policy import AWAITED, Policy
 from shared.contracts.roles import Role
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -85,6 +85,42 @@ def test_at_stepping_stones_a_call_for_help_reaches_head_and_supervisor_at_once_
     first, *_, last = [set(step.notify) for step in ladder.steps]
     assert first == {Role.HEAD_OF_PROVISION, Role.SUPERVISOR}
     assert last == {Role.HEAD_OF_PROVISION, Role.DSL}
+
+
+@pytest.mark.requirement("PV-01")
+@pytest.mark.requirement("RO-05")
+def test_at_stepping_stones_the_report_is_asked_for_by_the_supervisor_and_then_by_whom_it_is_for() -> None:
+    policy = load_policy(ROOT / "policies" / "stepping-stones.toml")
+    assert policy.awaits.report is not None
+    assert [step.notify for step in policy.ladder_for("report_overdue").steps] == [
+        (Role.SUPERVISOR,),
+        (Role.HEAD_OF_PROVISION,),
+    ]
+
+
+@pytest.mark.requirement("PL-01")
+def test_at_stepping_stones_a_late_approval_tells_the_one_who_approves() -> None:
+    policy = load_policy(ROOT / "policies" / "stepping-stones.toml")
+    assert policy.ladder_for("approval_overdue").steps[0].notify == policy.approval.roles
+
+
+@pytest.mark.requirement("RO-03")
+@pytest.mark.parametrize("trigger", ["start_overdue", "end_overdue"])
+def test_at_stepping_stones_a_start_or_end_that_does_not_come_goes_to_the_supervisor_after_the_worker(
+    trigger: str,
+) -> None:
+    policy = load_policy(ROOT / "policies" / "stepping-stones.toml")
+    awaited = policy.awaits.start if trigger == "start_overdue" else policy.awaits.end
+    assert awaited is not None
+    assert awaited.remind_after is not None
+    assert awaited.remind_after < awaited.tell_after
+    assert policy.ladder_for(trigger).steps[0].notify == (Role.SUPERVISOR,)
+
+
+def test_at_stepping_stones_what_is_awaited_never_sends_for_emergency_services() -> None:
+    policy = load_policy(ROOT / "policies" / "stepping-stones.toml")
+    steps = [step for trigger in AWAITED for step in policy.ladder_for(trigger).steps]
+    assert [step.name for step in steps if "emergency" in step.name or "M-10" in step.cites.requirements] == []
 
 
 @pytest.mark.parametrize(

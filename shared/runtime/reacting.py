@@ -1,0 +1,112 @@
+"""How a reaction takes one page of one shard: record by record, each answered, passed, or parked.
+
+Whatever a record holds, the page goes on: what cannot be read or answered is set aside in the commit that moves past it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import structlog
+
+from shared.runtime.consumers import PAGE, Follower, Reaction
+from shared.runtime.log import Append, By, Cause
+from shared.runtime.reading import NEXT, Unreadable, parked
+from shared.runtime.troubles import NOW, Known, is_id
+from shared.trouble import TroubleState
+
+if TYPE_CHECKING:
+    import asyncpg
+
+    from shared.contracts.envelope import Recorded
+
+log = structlog.get_logger()
+
+_NOTHING = Known(0, TroubleState())
+"""What a trouble stream says that does not exist."""
+
+
+async def react(follower: Follower, reaction: Reaction, topic: str, shard: int, applied: int) -> None:
+    """Answer one page of one shard. Raises AlreadyApplied or FeedGap where another replica was first: read again.
+
+    Raises LeftToNewer, and whatever a handler raises that is not yet the record's own fault.
+    """
+    rows = await follower.pool.fetch(NEXT, topic, shard, applied, PAGE)
+    if rows:
+        streams = [_stream_of(follower, row) for row in rows]
+        page = _Page(follower, reaction, (reaction.consumer, topic, shard), applied)
+        page.known.update(await follower.troubles.known(streams))
+        for row, stream_id in zip(rows, streams, strict=True):
+            await page.take(row, stream_id)
+        await page.catch_up()
+    follower.tries.forget((reaction.consumer, topic, shard))
+
+
+def _stream_of(follower: Follower, row: asyncpg.Record) -> str:
+    """Return where the troubles of a row's visit are, or of its stream where it has none."""
+    visit_id = row["visit_id"]
+    return follower.troubles.stream_of(visit_id if is_id(visit_id) else None, row["stream_id"])
+
+
+@dataclass
+class _Page:
+    """One page at work: how far it has come, and what is parked of the visits in it."""
+
+    follower: Follower
+    reaction: Reaction
+    key: tuple[str, str, int]
+    applied: int
+    skipped: int | None = None
+    """The newest of the records that nobody answers and that no commit has moved past yet."""
+    known: dict[str, Known] = field(default_factory=dict)
+
+    async def take(self, row: asyncpg.Record, stream_id: str) -> None:
+        """Answer one record, pass it, or park it."""
+        found = self.follower.readable(self.key, row)
+        answered = row["type"] in self.reaction.answers
+        if not (answered or isinstance(found, Unreadable)):
+            self.skipped = row["position"]
+            return
+        await self.catch_up()
+        cause = Cause(*self.key, self.applied, row["position"])
+        behind = self._behind(row, stream_id)
+        if not isinstance(found, Unreadable) and behind is not None:
+            await self._park(row, stream_id, cause, Unreadable("behind"), behind)
+        elif isinstance(found, Unreadable) or (found := await self._answer(row, found, cause)):
+            await self._park(row, stream_id, cause, found, None)
+        self.applied = row["position"]
+
+    def _behind(self, row: asyncpg.Record, stream_id: str) -> str | None:
+        """Return the parked record of the same visit that this one must wait for."""
+        waiting = self.known.get(stream_id, _NOTHING).state.waiting(self.reaction.consumer)
+        return waiting[0].fact.parked_id if waiting and self.reaction.waits(row["type"]) else None
+
+    async def _answer(self, row: asyncpg.Record, recorded: Recorded, cause: Cause) -> Unreadable | None:
+        """Let the handler answer; return why not, once it has failed often enough."""
+        envelope = recorded.envelope
+        actor = f"system:{self.reaction.consumer}"
+        by = By(actor=actor, correlation_id=envelope.correlation_id, causation_id=envelope.event_id)
+        try:
+            await self.reaction.answers[row["type"]](recorded, cause, by)
+        except Exception as error:  # noqa: BLE001 -- whatever it is, it is raised again until it is the record's fault
+            return self.follower.judged(self.key, row["position"], error)
+        return None
+
+    async def _park(
+        self, row: asyncpg.Record, stream_id: str, cause: Cause, why: Unreadable, behind: str | None
+    ) -> None:
+        """Set a record aside, and move past it."""
+        troubles = self.follower.troubles
+        fact = parked(troubles.service, self.reaction.consumer, row, why, behind)
+        by = By(f"system:{self.reaction.consumer}", row["correlation_id"], row["event_id"])
+        self.known[stream_id] = await troubles.park(fact, stream_id, self.known.get(stream_id, _NOTHING), by, cause)
+
+    async def catch_up(self) -> None:
+        """Move past the records that this consumer has no answer for."""
+        if self.skipped is not None:
+            by = By(actor=f"system:{self.reaction.consumer}", correlation_id="feed")
+            cause = Cause(*self.key, self.applied, self.skipped)
+            now = await self.follower.pool.fetchval(NOW)
+            await self.follower.troubles.commands.sequencer.append(Append((), by, now, origin=cause))
+            self.applied, self.skipped = self.skipped, None

@@ -1,0 +1,111 @@
+"""What is wrong and not settled yet, over all services, as their trouble streams say: read once, and then what is new.
+
+Keeps a fold of events in memory and writes nothing. A trouble record that nothing can read counts as parked itself: it
+cannot be known to be settled.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from shared.contracts.envelope import Undecodable, decode
+from shared.contracts.topics import TOPIC_OF_SERVICE
+from shared.contracts.troubles import (
+    ClockAgreed,
+    ClockDiffered,
+    DeadlineFailed,
+    DeadlineRecovered,
+    RecordDiscarded,
+    RecordParked,
+    RecordReplayed,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from asyncpg import Record
+
+    from shared.contracts.base import Event
+    from shared.runtime.postgres import Pool
+
+PAGE = 1000
+"""Records read at a time."""
+
+TROUBLE = "trouble."
+"""What the types of troubles begin with. One of them that is parked is told to nobody, so that nothing goes in circles."""
+
+# What services said of their troubles after a position. Uses event_trouble (topic, position), where type is LIKE 'trouble.%'.
+TROUBLES = """
+SELECT position, topic, record FROM log.event
+WHERE topic = ANY ($1) AND type LIKE 'trouble.%' AND position > $2 ORDER BY position LIMIT $3
+"""
+
+
+@dataclass
+class Unsettled:
+    """The parked records, the deadlines that fail and the clocks that differ, of all services."""
+
+    pool: Pool
+    _after: int = 0
+    _parked: dict[str, tuple[str, bool]] = field(default_factory=dict)
+    """Parked id to the service, and whether the record is a trouble itself."""
+    _failing: dict[tuple[str, str, str], str] = field(default_factory=dict)
+    _differing: set[tuple[str, str]] = field(default_factory=set)
+    _unreadable: Counter[str] = field(default_factory=Counter)
+
+    async def refresh(self) -> None:
+        """Read what is new. Raises what is in LOST."""
+        rows = await self._page()
+        while rows:
+            for row in rows:
+                self._take(row)
+            self._after = rows[-1]["position"]
+            rows = await self._page() if len(rows) == PAGE else []
+
+    async def _page(self) -> list[Record]:
+        return await self.pool.fetch(TROUBLES, list(_SERVICES), self._after, PAGE)
+
+    def _take(self, row: Record) -> None:
+        service = _SERVICES[row["topic"]]
+        try:
+            event = decode(row["record"]).event
+        except Undecodable:
+            self._unreadable[service] += 1
+            return
+        self._evolve(event, service)
+
+    def _evolve(self, event: Event, service: str) -> None:
+        match event:
+            case RecordParked():
+                self._parked[event.parked_id] = (service, event.record_type.startswith(TROUBLE))
+            case RecordReplayed(parked_id=parked_id) | RecordDiscarded(parked_id=parked_id):
+                self._parked.pop(parked_id, None)
+            case DeadlineFailed(deadline_stream_id=stream_id, kind=kind, subject=subject):
+                self._failing[stream_id, kind, subject] = service
+            case DeadlineRecovered(deadline_stream_id=stream_id, kind=kind, subject=subject):
+                self._failing.pop((stream_id, kind, subject), None)
+            case ClockDiffered(replica=replica):
+                self._differing.add((service, replica))
+            case ClockAgreed(replica=replica):
+                self._differing.discard((service, replica))
+            case _:
+                pass  # an outage is over when it is said, and so is what a self-check put right
+
+    @property
+    def troubles_parked(self) -> int:
+        """How many trouble records are parked or cannot be read: nobody but the outside is told of them."""
+        return sum(is_trouble for _, is_trouble in self._parked.values()) + self._unreadable.total()
+
+    def of(self, service: str) -> Mapping[str, int]:
+        """Return how much of one service is not settled, by what it is."""
+        return {
+            "parked": sum(of == service for of, _ in self._parked.values()),
+            "failing_deadlines": sum(of == service for of in self._failing.values()),
+            "differing_clocks": sum(of == service for of, _ in self._differing),
+            "unreadable_troubles": self._unreadable[service],
+        }
+
+
+_SERVICES = {topic: service for service, topic in TOPIC_OF_SERVICE.items()}

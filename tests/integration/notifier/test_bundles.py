@@ -1,0 +1,230 @@
+"""When much goes wrong for one person: they learn of all of it soon, in few calls, each of which carries many."""
+
+import json
+from datetime import datetime, timedelta
+from itertools import pairwise
+from typing import Any
+
+from services.notifier.app import build
+from services.notifier.domain import ATTEMPT_LASTS
+from services.notifier.domain.recipient import GAP, WITHIN
+from shared.contracts.base import Cites, stream_of
+from shared.contracts.escalations import EscalationExhausted, StepStarted
+from shared.contracts.notifications import AttemptStarted, RecipientAttemptStarted
+from shared.runtime.log import Write
+from shared.runtime.service import running
+from tests.integration.notifier.conftest import RETRY, World, acknowledged, asks, opening_of
+from tests.support.history import MINUTE, SAM, SITE, SUE, record_all
+from tests.support.sinks import Sink, arrivals
+from tests.support.waiting import until
+
+MOST = 20
+"""Calls to one person by one channel in a minute."""
+
+
+async def many_go_wrong(world: World, count: int, *people: str) -> list[str]:
+    """Let so many visits escalate in one commit, each telling these people; return the ids of all notifications."""
+    writes, told = [], []
+    for number in range(1, count + 1):
+        opening, step = await opening_of(world, f"many{number}", *people)
+        told += [ask.notification_id for ask in step.asks]
+        writes.append(
+            Write(stream_of("escalation", f"many{number}"), 0, [opening, step], visit_id=f"many{number}", site_id=SITE)
+        )
+    for first in range(0, len(writes), 200):
+        await record_all(world.installation, "escalation", *writes[first : first + 200])
+    return told
+
+
+def learnt(sink: Sink) -> set[str]:
+    """Return which notifications have arrived."""
+    return {one for line in sink.arrivals for one in line["notifications"]}
+
+
+async def all_learnt(sink: Sink, told: list[str], within: float = 20.0) -> None:
+    async def all_of_them() -> bool:
+        return learnt(sink) >= set(told)
+
+    await until(all_of_them, within)
+
+
+async def calls_to(world: World, person: str) -> list[RecipientAttemptStarted]:
+    events = [found.event for found in await world.installation.history(stream_of("recipient", person))]
+    return [event for event in events if isinstance(event, RecipientAttemptStarted)]
+
+
+def most_in_a_minute(calls: list[RecipientAttemptStarted]) -> int:
+    """Return the most calls by one channel in any minute."""
+    starts = [call.started_at for call in calls if call.started_at is not None]
+    assert len(starts) == len(calls)
+    return max(sum(start - WITHIN < other <= start for other in starts) for start in starts)
+
+
+async def test_of_four_hundred_notifications_in_a_second_a_person_learns_soon_and_in_few_calls(world: World) -> None:
+    await world.can_be_reached(SUE, "webhook")
+    async with world.installation.service("notifier", token="nobody", **world.settings):
+        told = await many_go_wrong(world, 400, SUE)
+        await all_learnt(world.webhook, told)
+        await world.installation.quiet()
+    calls = await calls_to(world, SUE)
+    assert most_in_a_minute(calls) <= MOST
+    assert len(calls) == len(world.webhook.arrivals)
+    queued = (await world.installation.history(stream_of("notification", told[0])))[0].recorded_at
+    first = min(datetime.fromisoformat(line["at"]) for line in world.webhook.arrivals)
+    assert first - queued < timedelta(seconds=3), "the first call waits for nobody"
+    carried = [one for call in calls for one in call.notification_ids]
+    assert sorted(carried) == sorted(told), "each is carried once"
+
+
+async def test_a_bundle_lists_each_with_its_own_link_and_answers_to_its_own_message(world: World) -> None:
+    await world.can_be_reached(SUE, "webhook", "mail")
+    async with world.installation.service("notifier", token="nobody", **world.settings):
+        told = await many_go_wrong(world, 6, SUE)
+        await all_learnt(world.webhook, told)
+        await all_learnt(world.mail, told)
+    bundle = next(line for line in world.webhook.arrivals if len(line["notifications"]) > 1)
+    data = bundle["body"]["data"]
+    assert bundle["body"]["type"] == "lonewatch.notifications"
+    assert bundle["headers"]["webhook-id"] == data["call_id"]
+    links = [one["link"] for one in data["notifications"]]
+    assert len(set(links)) == len(links) == len({one["message_id"] for one in data["notifications"]})
+    assert all(one["reply"] and link in data["text"] for one, link in zip(data["notifications"], links, strict=True))
+    mail = next(line for line in world.mail.arrivals if len(line["notifications"]) > 1)
+    count = len(mail["notifications"])
+    assert mail["subject"] == f"Lonewatch: {count} messages, the gravest: Walt Alone missed a check-in"
+    assert mail["body"].count("/escalation/e/") == count
+    assert json.loads(bundle["raw"]) == bundle["body"]
+
+
+async def test_the_attempts_of_a_bundle_say_by_which_call_they_went(world: World) -> None:
+    await world.can_be_reached(SUE, "webhook")
+    async with world.installation.service("notifier", token="nobody", **world.settings):
+        await all_learnt(world.webhook, await many_go_wrong(world, 4, SUE))
+        await world.installation.quiet()
+    for call in await calls_to(world, SUE):
+        for notification_id in call.notification_ids:
+            history = await world.installation.history(stream_of("notification", notification_id))
+            (started,) = [found.event for found in history if isinstance(found.event, AttemptStarted)]
+            expected = (None, f"{notification_id}.sue-webhook")
+            if len(call.notification_ids) > 1:
+                expected = (call.message_id, call.message_id)
+            assert (started.call_id, call.message_id) == expected
+
+
+async def test_a_bundle_that_left_no_outcome_goes_again_as_the_same_set_under_the_same_id(world: World) -> None:
+    await world.can_be_reached(SUE, "webhook")
+    world.webhook.behaviour = "hang"
+    async with world.installation.service("notifier", token="nobody", **world.settings):
+        told = await many_go_wrong(world, 30, SUE)
+        await all_learnt(world.webhook, told)
+        before = list(world.webhook.arrivals)
+        world.webhook.behaviour = "accept"
+        await world.installation.clock.forward(ATTEMPT_LASTS + RETRY)
+        await arrivals(world.webhook, 2 * len(before))
+        await world.installation.quiet()
+    again = world.webhook.arrivals[len(before) :]
+    assert ids(again) == ids(before)
+    assert {line["headers"]["webhook-id"]: line["raw"] for line in again} == {
+        line["headers"]["webhook-id"]: line["raw"] for line in before
+    }
+
+
+def ids(lines: list[dict[str, Any]]) -> list[tuple[str, list[str]]]:
+    return sorted((line["headers"]["webhook-id"], sorted(line["notifications"])) for line in lines)
+
+
+async def test_one_that_was_acknowledged_meanwhile_does_not_go_again_with_the_others(world: World) -> None:
+    await world.can_be_reached(SUE, "webhook")
+    world.webhook.behaviour = "refuse_for_now"
+    async with world.installation.service("notifier", token="nobody", **world.settings):
+        told = await many_go_wrong(world, 5, SUE)
+        await all_learnt(world.webhook, told)
+        await until(world.nothing_in_flight)
+        bundle = max(world.webhook.arrivals, key=lambda line: len(line["notifications"]))["notifications"]
+        taken = bundle[0]
+        await world.escalates(await acknowledged(world, taken), visit_id=taken.partition(".")[0])
+        world.webhook.behaviour = "accept"
+        count = len(world.webhook.arrivals)
+        await world.installation.clock.forward(RETRY)
+        await world.ended("withdrawn", notification_id=taken)
+        for notification_id in set(told) - {taken}:
+            await world.ended("attempt_accepted", notification_id=notification_id)
+    assert taken not in {one for line in world.webhook.arrivals[count:] for one in line["notifications"]}
+
+
+async def test_two_replicas_hold_one_ceiling_and_tell_each_once(world: World) -> None:
+    await world.can_be_reached(SUE, "webhook")
+    await world.can_be_reached(SAM, "webhook")
+    other = world.installation.settings("notifier", replica="2", **world.settings)
+    async with (
+        world.installation.service("notifier", token="nobody", **world.settings),
+        running("notifier", other, build),
+    ):
+        told = await many_go_wrong(world, 60, SUE, SAM)
+        await all_learnt(world.webhook, told)
+        await world.installation.quiet()
+    for person in (SUE, SAM):
+        calls = await calls_to(world, person)
+        starts = sorted(call.started_at for call in calls if call.started_at is not None)
+        assert all(later - earlier >= GAP for earlier, later in pairwise(starts))
+        assert most_in_a_minute(calls) <= MOST
+    assert sorted(one for line in world.webhook.arrivals for one in line["notifications"]) == sorted(told)
+
+
+async def test_somebody_who_is_told_a_lot_holds_up_nobody_else(world: World) -> None:
+    await world.can_be_reached(SUE, "webhook")
+    await world.can_be_reached(SAM, "mail")
+    world.webhook.behaviour = "hang"
+    async with world.installation.service("notifier", token="nobody", **world.settings):
+        told = await many_go_wrong(world, 200, SUE)
+        await arrivals(world.webhook, 1)
+        (other,) = await many_go_wrong_for_another(world)
+        await all_learnt(world.mail, [other], within=3)
+        await all_learnt(world.webhook, told)
+        await world.hang_up()
+
+
+async def many_go_wrong_for_another(world: World) -> list[str]:
+    opening, step = await opening_of(world, "other1", SAM)
+    await world.escalates(opening, step, visit_id="other1")
+    return [ask.notification_id for ask in step.asks]
+
+
+async def test_repeats_stop_at_eight_calls_a_minute_and_those_of_an_exhausted_ladder_do_not(world: World) -> None:
+    await world.can_be_reached(SUE, "webhook")
+    world.webhook.behaviour = "refuse_for_now"
+    async with world.installation.service("notifier", token="nobody", **world.settings):
+        (told,) = await many_go_wrong(world, 1, SUE)
+        for number in range(7):
+            await arrivals(world.webhook, number + 1)
+            await until(world.nothing_in_flight)
+            await one_more(world, number)
+        await arrivals(world.webhook, 8)
+        await until(world.nothing_in_flight)
+        now = await world.installation.clock.now()
+        exhausted = EscalationExhausted(
+            escalation_id="more0.1",
+            ladder_no=1,
+            round=1,
+            asks=asks(SUE, first=9, episode="more0.1"),
+            next_at=now + MINUTE,
+            cites=Cites(),
+        )
+        await world.escalates(exhausted, visit_id="more0")
+        await world.ended("attempt_failed", notification_id="more0.1.9")
+        await world.installation.clock.forward(RETRY)
+
+        async def twice() -> bool:
+            return (await world.kinds("more0.1.9")).count("attempt_started") == 2
+
+        await until(twice)
+        assert (await world.kinds(told)).count("attempt_started") < 3
+        await world.installation.clock.forward(WITHIN)
+        world.webhook.behaviour = "accept"
+        await world.ended("attempt_accepted", notification_id=told)
+
+
+async def one_more(world: World, number: int) -> StepStarted:
+    opening, step = await opening_of(world, f"more{number}", SUE)
+    await world.escalates(opening, step, visit_id=f"more{number}")
+    return step
