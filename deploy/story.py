@@ -155,6 +155,7 @@ class Story:
         await self._wait(timedelta(minutes=5))
         await self._clients["ada"].post(f"/checkin/visits/{visit_id}/end")
         self._say("ada reports the end")
+        await self._reports("ada", visit_id)
         self.visits[visit_id] = "ended_well"
 
     async def _is_missed(self) -> None:
@@ -170,6 +171,7 @@ class Story:
         await self._clients["ben"].post(f"/checkin/visits/{visit_id}/check-ins")
         self._say("the watch goes on; ben checks in")
         await self._clients["ben"].post(f"/checkin/visits/{visit_id}/end")
+        await self._reports("ben", visit_id)
         self.visits[visit_id] = "missed_then_safe"
 
     async def _asks_for_help(self) -> None:
@@ -189,7 +191,13 @@ class Story:
         self._say("sam is with cleo: she is safe")
         await self._watch_resumed(visit_id)
         await self._clients["cleo"].post(f"/checkin/visits/{visit_id}/end")
+        await self._reports("cleo", visit_id, "incident")
         self.visits[visit_id] = "helped"
+
+    async def _reports(self, worker_id: str, visit_id: str, went: str = "well") -> None:
+        """Report how the visit went, as the policy wants it of everybody: nobody is reminded of it later."""
+        await self._clients[worker_id].post(f"/checkin/visits/{visit_id}/report", {"went": went})
+        self._say(f"{worker_id} reports how it went: {went}")
 
     async def _press(self, link: str, action: str, **fields: str) -> None:
         """Open a link as a browser would, and press one of its buttons."""

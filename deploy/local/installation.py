@@ -128,7 +128,7 @@ async def _running(
         for process in processes.values():
             await process.start()
         asked = {name: f"{at}/readyz" for name, at in begun.addresses.items()}
-        await ready({**asked, "front": f"{url}/checkin/healthz"}, processes)
+        await ready({**asked, "front": f"{url}/checkin/healthz"}, processes, watching=True)
         yield Installation(state, url, server, begun, keeper, _take_token(state))
     finally:
         keeper.stop()

@@ -33,8 +33,11 @@ class NotReadyError(RuntimeError):
     """Something did not become ready; the message says what, and where its lines are."""
 
 
-async def ready(addresses: Mapping[str, str], processes: Mapping[str, Process]) -> None:
-    """Wait until each address (by the name of its process) says that it is ready. Raises NotReadyError."""
+async def ready(addresses: Mapping[str, str], processes: Mapping[str, Process], *, watching: bool = False) -> None:
+    """Wait until each address (by the name of its process) says that it is ready. Raises NotReadyError.
+
+    ``watching`` waits until each of them knows that the watch is not impaired, too: before that no visit is started.
+    """
     loop = asyncio.get_running_loop()
     within = READY_WITHIN + len(processes) * PER_PROCESS
     until = loop.time() + within.total_seconds()
@@ -43,7 +46,7 @@ async def ready(addresses: Mapping[str, str], processes: Mapping[str, Process]) 
         while waiting:
             for name, address in list(waiting.items()):
                 with suppress(httpx2.TransportError):  # it is not there yet
-                    if (await client.get(address)).is_success:
+                    if _says_so(await client.get(address), watching=watching):
                         del waiting[name]
             failing = [one for one in processes.values() if _fails(one)]
             if failing:
@@ -54,6 +57,10 @@ async def ready(addresses: Mapping[str, str], processes: Mapping[str, Process]) 
                     f"{_reason(processes[next(iter(waiting))].output)}"
                 )
             await asyncio.sleep(_LOOK_EVERY)
+
+
+def _says_so(answer: httpx2.Response, *, watching: bool) -> bool:
+    return answer.is_success and not (watching and answer.json().get("watch", {}).get("impaired"))
 
 
 def _fails(process: Process) -> bool:

@@ -11,6 +11,7 @@ from services.checkin.application import Application
 from services.checkin.domain import REFUSALS
 from services.checkin.self_checks import self_checks
 from shared.runtime.ids import new_token
+from shared.runtime.outages import Outages
 from shared.runtime.service import Base, Parts, running
 from shared.runtime.web import create_app
 
@@ -23,7 +24,8 @@ if TYPE_CHECKING:
 
 def build(base: Base) -> Parts:
     """Return the parts of checkin."""
-    application = Application(base.commands, base.keyring, base.authority, base.watch)
+    outages = Outages(base.pool, base.troubles, base.name, base.cycles)
+    application = Application(base.commands, base.keyring, base.authority, base.watch, outages.before_claiming)
 
     def web(running: Running) -> FastAPI:
         app = create_app(running, REFUSALS, "Lonewatch checkin")

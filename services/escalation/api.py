@@ -32,7 +32,7 @@ class Seen(BaseModel):
 
 
 class Resolution(Seen):
-    """The worker is safe."""
+    """The worker is safe; of an escalation about Lonewatch itself, that it is put right."""
 
     confirmed_by: Id
     how: Code
@@ -90,7 +90,7 @@ async def acknowledge(
 async def resolve(
     escalation_id: Id, wanted: Resolution, by: Annotated[Caller, Depends(caller)], application: App
 ) -> dict[str, Any]:
-    """Say that the worker is safe."""
+    """Say that the worker is safe, or that what was wrong with Lonewatch is put right."""
     confirmed = Confirmed(wanted.confirmed_by, wanted.how, _text(wanted.note), wanted.triggers_seen)
     return answer(await application.resolve(by, escalation_id, confirmed))
 

@@ -20,7 +20,6 @@ from services.escalation.application import REFUSALS, Application, Confirmed
 from services.escalation.readmodel import of_link
 from shared.contracts.base import Code
 from shared.contracts.envelope import Undecodable
-from shared.contracts.troubles import UNKNOWN_WORKER
 from shared.decider import Rejected
 from shared.runtime.identity import Forbidden, Identity
 from shared.runtime.ids import new_id
@@ -34,9 +33,6 @@ from shared.runtime.web import Caller, request_digest
 router = APIRouter(prefix="/escalation", include_in_schema=False)
 
 _PAGES = Pages(Path(__file__).parent / "templates")
-
-NAMELESS = "a worker whom Lonewatch cannot name"
-"""Of whom nothing readable says who it is; the visit's id is on the page."""
 
 
 class Pressed(BaseModel):
@@ -136,16 +132,15 @@ async def _show(
 ) -> Response:
     application: Application = request.app.state.application
     account = await application.read(identity, escalation_id)
-    names = {worker_id: await application.name_of(worker_id) for worker_id in account.people}
-    names |= {UNKNOWN_WORKER: NAMELESS} if UNKNOWN_WORKER in names else {}
-    plan = await application.plan_of(account)
+    names = {who: await application.name_of(who) for who in account.people}
     return _PAGES.show(
         "escalation.html",
         status,
+        impairment=request.app.state.running.watch.impairment,
         account=account,
         me=identity.worker_id,
         names=names,
-        plan=plan,
+        plan=await application.plan_of(account),
         notice=notice,
         press=new_id(),
         utc=UTC,

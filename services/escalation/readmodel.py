@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from services.escalation.domain.asking import Asking
 from shared.contracts.escalations import (
     EVENTS,
     AcknowledgementRanOut,
@@ -17,7 +18,6 @@ from shared.contracts.escalations import (
     EscalationOpened,
     EscalationResolved,
     EscalationStoodDown,
-    StepStarted,
 )
 from shared.runtime.links import code_sha256, link_code
 
@@ -119,20 +119,10 @@ def _wrong(trouble: Trouble | None) -> tuple[str | None, str | None]:
 
 
 async def _apply_links(connection: Connection, recorded: Recorded, keyring: Keyring) -> None:
-    match recorded.event:
-        case (
-            StepStarted(escalation_id=escalation_id, asks=asks)
-            | EscalationJoined(escalation_id=escalation_id, asks=asks)
-            | AcknowledgementRanOut(escalation_id=escalation_id, asks=asks)
-            | EscalationExhausted(escalation_id=escalation_id, asks=asks)
-            | EscalationResolved(escalation_id=escalation_id, asks=asks)
-            | EscalationStoodDown(escalation_id=escalation_id, asks=asks)
-            | EscalationLapsed(escalation_id=escalation_id, asks=asks)
-        ):
-            rows = await _links(keyring, escalation_id, recorded.envelope.stream_id, asks)
-            await connection.executemany(LINK, rows)
-        case _:
-            pass  # nobody is told by it
+    event = recorded.event
+    if isinstance(event, Asking):
+        rows = await _links(keyring, event.escalation_id, recorded.envelope.stream_id, event.asks)
+        await connection.executemany(LINK, rows)
 
 
 async def _links(

@@ -14,12 +14,21 @@ from shared.contracts.base import Id
 from shared.decider import Rejected
 from shared.runtime.identity import Identity
 from shared.runtime.service import Running
-from shared.runtime.web import answer, problem, reader, request_digest
+from shared.runtime.web import Caller, answer, caller, problem, reader, request_digest
 
 router = APIRouter(prefix="/notifier")
 
 Reader = Annotated[Identity, Depends(reader)]
+Who = Annotated[Caller, Depends(caller)]
 AtLeast = Annotated[int | None, Query(ge=0, description="Wait up to a second for this position of the log.")]
+
+
+class TestAlarmRequest(BaseModel):
+    """Whom to reach."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    recipient_id: Id
 
 
 class ReplyData(BaseModel):
@@ -75,6 +84,23 @@ async def read_notification(
     if not found:
         raise Rejected("notification_unknown")
     return found[0]
+
+
+@router.post("/test-alarms", name="test_alarm", status_code=201)
+async def send_test_alarm(request: Request, who: Who, wanted: TestAlarmRequest) -> dict[str, Any]:
+    """Tell a person by every way in which they can be reached that this is a test, and ask whether it reached them."""
+    application: Application = request.app.state.application
+    return answer(await application.trials.send(who, wanted.recipient_id))
+
+
+@router.get("/test-alarms/{notification_id}", name="read_test_alarm")
+async def read_test_alarm(
+    request: Request, identity: Reader, notification_id: Id, at_least: AtLeast = None
+) -> dict[str, Any]:
+    """Show how far each message of a test alarm has come, and since when it is known that it reached the person."""
+    application: Application = request.app.state.application
+    await _reached(request, at_least)
+    return await application.trials.read(identity, notification_id)
 
 
 @router.post("/replies", name="receive_reply")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from services.notifier.application import ASKING
+from services.notifier.application import ASKING, URGENT
 from services.notifier.readmodel import APPLIES
 from shared.contracts.topics import ESCALATIONS, NOTIFICATIONS, VISITS
 from shared.runtime.consumers import Reaction, ReadModel
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def reactions(application: Application) -> list[Reaction]:
     """Return the one reaction: to every event that asks for somebody to be told."""
     answers = {event.type: application.queue for event in ASKING}
-    return [Reaction("notifier", (ESCALATIONS, VISITS), answers)]
+    return [Reaction("notifier", (ESCALATIONS, VISITS), answers, urgent=URGENT)]
 
 
 def read_models() -> list[ReadModel]:

@@ -1,12 +1,18 @@
-"""The page at notifier's own address: what this service is, for somebody who came upon it. Shows no data."""
+"""The pages of notifier: what this service is, and the one behind a test alarm's link, with its one button.
+
+The link's code is the identity. Opening the page changes nothing; only the pressed button does.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
+from services.notifier.application import Application
+from shared.contracts.base import Id
+from shared.decider import Rejected
 from shared.runtime.pages import Pages
 
 router = APIRouter(prefix="/notifier", default_response_class=HTMLResponse)
@@ -18,3 +24,25 @@ _PAGES = Pages(Path(__file__).parent / "templates")
 async def index() -> HTMLResponse:
     """Say what this service does and where its description lies."""
     return _PAGES.show("index.html")
+
+
+@router.get("/t/{notification_id}/{code}", name="test_page", include_in_schema=False)
+async def test_page(request: Request, notification_id: Id, code: str) -> HTMLResponse:
+    """Ask whoever follows the link of a test alarm whether it reached them. Changes nothing."""
+    application: Application = request.app.state.application
+    try:
+        await application.trials.addressed(notification_id, code)
+    except Rejected:
+        return _PAGES.show("test_unknown.html", status=404)
+    return _PAGES.show("test.html", reached=False)
+
+
+@router.post("/t/{notification_id}/{code}", name="test_page_act", include_in_schema=False)
+async def test_page_act(request: Request, notification_id: Id, code: str) -> HTMLResponse:
+    """Record that it reached them."""
+    application: Application = request.app.state.application
+    try:
+        await application.trials.reached(notification_id, code)
+    except Rejected:
+        return _PAGES.show("test_unknown.html", status=404)
+    return _PAGES.show("test.html", reached=True)

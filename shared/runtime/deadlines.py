@@ -1,7 +1,8 @@
 """The clock of a service: claims what is due, and proposes the command that each deadline stands for.
 
 No deadline lives in this process: a row in PostgreSQL is claimed by whoever looks first, the decider tests it again, and
-the version of the stream decides. A process that dies leaves its claim to run out.
+the version of the stream decides. A process that dies leaves its claim to run out. A handler that fails three times is
+recorded as a trouble, and goes on being tried.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from typing import TYPE_CHECKING
 import structlog
 
 from shared.runtime.clock import pause
+from shared.runtime.consumers import NOT_THE_RECORDS
+from shared.runtime.failing import Failing
 from shared.runtime.postgres import LOST
 
 if TYPE_CHECKING:
@@ -34,6 +37,9 @@ MOST_CLAIMED = 200
 MOST_RUNNING = 1000
 """Handlers at work at once. Above it nothing is claimed and the cycle does not count as finished, which readiness shows: a
 provider that hangs cannot fill the memory unnoticed."""
+
+AGAIN_AFTER = (0.3, 0.6)
+"""Seconds before a handler that failed is tried again: both within the claim, and what passes by itself has passed by then."""
 
 # Claim due deadlines of this role's topic, of the kinds that this release knows, oldest first. Uses deadline_due (topic, due_at).
 CLAIM_DUE = "SELECT * FROM log.claim_deadlines($1, $2, $3)"
@@ -69,8 +75,8 @@ class Deadlines:
         self._pool = pool
         self._handlers = handlers
         self._cycles = cycles
-        self._troubles = troubles
         self._before_claiming = before_claiming
+        self._failing = Failing(pool, troubles)
         self._running: dict[Due, asyncio.Task[None]] = {}
 
     async def run(self) -> None:
@@ -89,6 +95,7 @@ class Deadlines:
     async def _look(self) -> int:
         """Claim what is due and start its handlers; none waits for another, and none runs here twice at once."""
         await self._before_claiming()
+        await self._failing.refresh()
         rows = await self._pool.fetch(CLAIM_DUE, list(self._handlers), MOST_CLAIMED, CLAIM)
         if rows:
             await self._before_claiming()  # this process may have been stopped in the middle
@@ -104,9 +111,32 @@ class Deadlines:
         await asyncio.gather(*self._running.values(), return_exceptions=True)
 
     async def _handle(self, due: Due) -> None:
-        """Propose the command of one deadline. A failure leaves the row; it is claimed again when the claim has run out."""
+        """Propose the command of one deadline, a few times. A failure leaves the row; it is claimed again later."""
+        waits = () if self._failing.knows(due) else AGAIN_AFTER
+        for wait in (*waits, None):
+            try:
+                await self._handlers[due.kind](due)
+            except NOT_THE_RECORDS as error:
+                self._failed(due, error)  # the log is away, or others were first: it says nothing of this deadline
+                return
+            except Exception as error:  # noqa: BLE001 -- one deadline must not stop the others
+                self._failed(due, error)
+                if wait is None:
+                    await self._say(self._failing.failed(due, error))
+                else:
+                    await pause(wait)
+            else:
+                await self._say(self._failing.recovered(due))
+                return
+
+    def _failed(self, due: Due, error: Exception) -> None:
+        self._cycles.failed("clock")
+        log.error("deadline_failed", stream_id=due.stream_id, kind=due.kind, exc_info=error)
+
+    async def _say(self, saying: Awaitable[None]) -> None:
+        """Record what became of a deadline. What cannot be recorded is said again at the next claim."""
         try:
-            await self._handlers[due.kind](due)
-        except Exception:  # one deadline must not stop the others
+            await saying
+        except Exception:
             self._cycles.failed("clock")
-            log.exception("deadline_failed", stream_id=due.stream_id, kind=due.kind)
+            log.exception("trouble_not_recorded")

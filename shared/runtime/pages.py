@@ -1,6 +1,7 @@
 """Pages for people: templates with one look and strict headers. No scripts, nothing from elsewhere, nothing kept.
 
-A template says ``{% extends "base.html" %}`` and fills the blocks ``title`` and ``main``; every value is escaped.
+A template says ``{% extends "base.html" %}`` and fills the blocks ``title`` and ``main``; every value is escaped. Whoever
+shows a page gives ``impairment``, so that it says when nobody is watched over, and whom to ring.
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ class Pages:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        self._environment.globals.update(style=_STYLE, release=RELEASE)
+        self._environment.globals.update(style=_STYLE, release=RELEASE, impairment=None)
 
     def show(self, template: str, status: int = 200, **values: Any) -> HTMLResponse:
         """Return a page. Raises jinja2.UndefinedError for a value that the template names and nobody gave."""

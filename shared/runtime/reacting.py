@@ -70,11 +70,12 @@ class _Page:
             return
         await self.catch_up()
         cause = Cause(*self.key, self.applied, row["position"])
-        behind = self._behind(row, stream_id)
-        if not isinstance(found, Unreadable) and behind is not None:
+        if isinstance(found, Unreadable):
+            await self._park(row, stream_id, cause, found)
+        elif behind := self._behind(row, stream_id):
             await self._park(row, stream_id, cause, Unreadable("behind"), behind)
-        elif isinstance(found, Unreadable) or (found := await self._answer(row, found, cause)):
-            await self._park(row, stream_id, cause, found, None)
+        elif why := await self._answer(row, found, cause):
+            await self._park(row, stream_id, cause, why)
         self.applied = row["position"]
 
     def _behind(self, row: asyncpg.Record, stream_id: str) -> str | None:
@@ -94,7 +95,7 @@ class _Page:
         return None
 
     async def _park(
-        self, row: asyncpg.Record, stream_id: str, cause: Cause, why: Unreadable, behind: str | None
+        self, row: asyncpg.Record, stream_id: str, cause: Cause, why: Unreadable, behind: str | None = None
     ) -> None:
         """Set a record aside, and move past it."""
         troubles = self.follower.troubles

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
+import structlog
+
 from shared.contracts.envelope import Undecodable, decode
 from shared.contracts.troubles import trouble_stream
 from shared.runtime.commands import Decided, write
@@ -34,6 +36,8 @@ FROM log.event WHERE stream_id = ANY ($1) GROUP BY stream_id
 """
 
 NOW = "SELECT log.now()"
+
+log = structlog.get_logger()
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,199}")
 """What is an id, as ``shared.contracts.base.Id`` has it: a record's columns may hold anything."""
@@ -62,7 +66,7 @@ class Troubles:
     async def known(self, stream_ids: Iterable[str]) -> dict[str, Known]:
         """Return what those of these streams say that exist; what nothing can read is left out."""
         rows = await self.commands.pool.fetch(KNOWN, list(set(stream_ids)))
-        return {row["stream_id"]: Known(row["version"], TROUBLE.fold(_readable(row["records"]))) for row in rows}
+        return {row["stream_id"]: Known(row["version"], TROUBLE.fold(readable(row["records"]))) for row in rows}
 
     async def park(self, fact: RecordParked, stream_id: str, known: Known, by: By, cause: Cause | None) -> Known:
         """Say that a record is set aside, and move past it in the same commit where there is a cause to move.
@@ -79,6 +83,17 @@ class Troubles:
             await self.commands.sequencer.append(Append(writes=writes, by=by, decided_at=now, origin=cause))
         except WrongExpectedVersion:
             raise FeedGap from None
+        say = (
+            log.critical if fact.record_type.startswith("trouble.") else log.error
+        )  # nobody else is told of the former
+        say(
+            "record_parked",
+            parked_id=fact.parked_id,
+            record_type=fact.record_type,
+            reason=fact.reason,
+            detail=fact.detail,
+            behind=fact.behind,
+        )
         return Known(known.version + len(events), TROUBLE.fold(events, known.state))
 
     async def record(
@@ -119,7 +134,8 @@ def is_id(text: str | None) -> bool:
     return text is not None and _ID.fullmatch(text) is not None
 
 
-def _readable(records: Iterable[bytes]) -> Iterable[Event]:
+def readable(records: Iterable[bytes]) -> Iterable[Event]:
+    """Return the events of these records, without those that nothing can read."""
     for record in records:
         try:
             yield decode(record).event

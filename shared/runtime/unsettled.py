@@ -1,12 +1,10 @@
 """What is wrong and not settled yet, over all services, as their trouble streams say: read once, and then what is new.
 
-Keeps a fold of events in memory and writes nothing. A trouble record that nothing can read counts as parked itself: it
-cannot be known to be settled.
+Keeps a fold of events in memory and writes nothing. A trouble record that nothing can read counts until it is parked.
 """
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -53,7 +51,8 @@ class Unsettled:
     """Parked id to the service, and whether the record is a trouble itself."""
     _failing: dict[tuple[str, str, str], str] = field(default_factory=dict)
     _differing: set[tuple[str, str]] = field(default_factory=set)
-    _unreadable: Counter[str] = field(default_factory=Counter)
+    _unreadable: dict[int, str] = field(default_factory=dict)
+    """Position of a trouble that nothing can read, to the service that wrote it; until somebody parks it."""
 
     async def refresh(self) -> None:
         """Read what is new. Raises what is in LOST."""
@@ -72,7 +71,7 @@ class Unsettled:
         try:
             event = decode(row["record"]).event
         except Undecodable:
-            self._unreadable[service] += 1
+            self._unreadable[row["position"]] = service
             return
         self._evolve(event, service)
 
@@ -80,6 +79,7 @@ class Unsettled:
         match event:
             case RecordParked():
                 self._parked[event.parked_id] = (service, event.record_type.startswith(TROUBLE))
+                self._unreadable.pop(event.position, None)
             case RecordReplayed(parked_id=parked_id) | RecordDiscarded(parked_id=parked_id):
                 self._parked.pop(parked_id, None)
             case DeadlineFailed(deadline_stream_id=stream_id, kind=kind, subject=subject):
@@ -96,7 +96,7 @@ class Unsettled:
     @property
     def troubles_parked(self) -> int:
         """How many trouble records are parked or cannot be read: nobody but the outside is told of them."""
-        return sum(is_trouble for _, is_trouble in self._parked.values()) + self._unreadable.total()
+        return sum(is_trouble for _, is_trouble in self._parked.values()) + len(self._unreadable)
 
     def of(self, service: str) -> Mapping[str, int]:
         """Return how much of one service is not settled, by what it is."""
@@ -104,7 +104,7 @@ class Unsettled:
             "parked": sum(of == service for of, _ in self._parked.values()),
             "failing_deadlines": sum(of == service for of in self._failing.values()),
             "differing_clocks": sum(of == service for of, _ in self._differing),
-            "unreadable_troubles": self._unreadable[service],
+            "unreadable_troubles": sum(of == service for of in self._unreadable.values()),
         }
 
 

@@ -184,6 +184,9 @@ def create_app(running: Running, refusals: Mapping[str, str], title: str) -> Fas
         """Show the metrics in Prometheus' text format."""
         return Response(generate_latest(REGISTRY), media_type="text/plain; version=0.0.4")
 
+    from shared.runtime.parked_api import parked_router  # noqa: PLC0415 -- its routes stand on this module
+
+    app.include_router(parked_router(running))
     return app
 
 

@@ -6,27 +6,12 @@ escalation that is open. The story lasts three hours from ``T0``; instants are m
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from hashlib import sha256
-from typing import TYPE_CHECKING, Any, TypeAlias
-
-import asyncpg
-
-if TYPE_CHECKING:
-    Connection: TypeAlias = asyncpg.Connection[asyncpg.Record]
+from typing import Any, TypeAlias
 
 T0 = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
-
-TOPICS = {
-    "visit": "lonewatch.visits.v1",
-    "worker": "lonewatch.visits.v1",
-    "escalation": "lonewatch.escalations.v1",
-    "notification": "lonewatch.notifications.v1",
-    "recipient": "lonewatch.notifications.v1",
-}
 
 
 def minute(minutes: float) -> datetime:
@@ -52,9 +37,11 @@ class Fact:
     key: str | None = None
     actor: str = "system:clock"
     visit_id: str | None = "v1"
+    record: bytes | None = None
+    """Bytes in the place of what it says; its columns stay."""
 
 
-Story = tuple[Fact, ...]
+Story: TypeAlias = tuple[Fact, ...]
 
 
 def sent(name: str, minutes: float, subject: str, kind: str, actor: str = "w1", **data: Any) -> Fact:
@@ -69,14 +56,31 @@ def told(
 ) -> Story:
     """Return how a notification was queued and its one message attempted and accepted."""
     stream = f"notification-{notification_id}"
-    message = {"notification_id": notification_id, "message_id": f"{notification_id}.m"}
+    message = {"notification_id": notification_id, "message_id": f"{notification_id}.m", "attempt": 1}
     asked_by = "visit-v1" if kind == "reminder" else "escalation-v1"
     queued = {"notification_id": notification_id, "recipient_id": to, "kind": kind, "asked_by": asked_by}
+    queued |= {"ladder_no": ladder_no, "messages": [{"message_id": f"{notification_id}.m"}]}
     return (
-        Fact(f"queued-{name}", minutes, stream, "notification.queued.v1", queued | {"ladder_no": ladder_no}, cause),
+        Fact(f"queued-{name}", minutes, stream, "notification.queued.v1", queued, cause),
         Fact(f"attempt-{name}", minutes, stream, "notification.attempt_started.v1", message),
-        Fact(f"entry-{name}", minutes, f"recipient-{to}", "recipient.attempt_started.v1", message, visit_id=None),
+        entered(f"entry-{name}", minutes, to, f"{notification_id}.m", notification_id),
         Fact(f"accepted-{name}", minutes, stream, "notification.attempt_accepted.v1", message),
+    )
+
+
+def entered(name: str, minutes: float, to: str, call: str, *notification_ids: str, attempt: int = 1) -> Fact:
+    """Return the entry of a call in the stream of the person called."""
+    data = {"recipient_id": to, "message_id": call, "notification_ids": list(notification_ids)}
+    data |= {"attempt": attempt, "channel": "webhook", "started_at": iso(minutes)}
+    return Fact(name, minutes, f"recipient-{to}", "recipient.attempt_started.v1", data, visit_id=None)
+
+
+def step(name: str, minutes: float, escalation_id: str, number: int, next_at: float, **data: Any) -> Fact:
+    """Return a step of the first ladder, which asks for nobody unless it says whom."""
+    visit_id = escalation_id.partition(".")[0]
+    said = {"escalation_id": escalation_id, "ladder_no": 1, "step": number, "next_at": iso(next_at), "asks": []}
+    return Fact(
+        name, minutes, f"escalation-{visit_id}", "escalation.step_started.v1", {**said, **data}, visit_id=visit_id
     )
 
 
@@ -98,8 +102,9 @@ def ask(notification_id: str) -> list[dict[str, str]]:
 def raised(name: str, minutes: float, cause: str, escalation_id: str) -> Fact:
     """Return an escalation that was opened or joined."""
     visit_id = escalation_id.partition(".")[0]
-    data = {"escalation_id": escalation_id, "trigger_event_id": cause, "asks": []}
     kind = "joined" if name.startswith("joined") else "opened"
+    data = {"escalation_id": escalation_id, "trigger_event_id": cause, "asks": [], "trigger": "help"}
+    data |= {"ladder_no": 1, "ladder": {"steps": [{}, {}]}} if kind == "opened" else {"ladder_no": None}
     return Fact(name, minutes, f"escalation-{visit_id}", f"escalation.{kind}.v1", data, cause, visit_id=visit_id)
 
 
@@ -110,10 +115,10 @@ HEALTHY: Story = (
     sent("in-1", 61.5, "visit-v1", "check_in_recorded", met_due_at=iso(62), due_at=iso(121.5)),
     Fact("miss", 126.55, "visit-v1", "visit.check_in_missed.v1", {"due_at": iso(121.5), "missed_at": iso(126.5)}, None),
     raised("opened-1", 126.6, "miss", "v1.1"),
-    Fact("step-1", 126.6, "escalation-v1", "escalation.step_started.v1", {"asks": ask("v1.1.1")}, "miss"),
+    step("step-1", 126.6, "v1.1", 1, 131.6, asks=ask("v1.1.1")),
     *told("s", 126.65, "v1.1.1", "anna", "step-1", "step", 1),
     sent("in-2", 128, "visit-v1", "late_check_in_recorded", missed_due_at=iso(121.5)),
-    sent("ack", 129, "escalation-v1", "acknowledged", "anna", ladders=[1]),
+    sent("ack", 129, "escalation-v1", "acknowledged", "anna", escalation_id="v1.1", ladders=[1], runs_out_at=iso(144)),
     sent("resolve", 140, "escalation-v1", "resolved", "anna", escalation_id="v1.1", asks=ask("v1.1.2")),
     Fact(
         "resumed-1",
@@ -126,6 +131,7 @@ HEALTHY: Story = (
     *told("c", 140.02, "v1.1.2", "anna", "resolve", "all_clear", None),
     sent("help-1", 150, "visit-v1", "help_requested"),
     raised("opened-2", 150.01, "help-1", "v1.2"),
+    step("step-2", 150.01, "v1.2", 1, 156),
     sent("help-2", 151, "visit-v1", "help_requested", "anna"),
     raised("joined", 151.01, "help-2", "v1.2"),
     sent("false", 155, "escalation-v1", "stood_down", "anna", escalation_id="v1.2", asks=[]),
@@ -134,6 +140,7 @@ HEALTHY: Story = (
     *begun("v3", 171),
     sent("help-3", 172, "visit-v3", "help_requested"),
     raised("opened-3", 172.01, "help-3", "v3.1"),
+    step("step-3", 172.01, "v3.1", 1, 300),
     *begun("v2", 175),
 )
 """A log in which nothing is wrong three hours after ``T0``."""
@@ -142,7 +149,7 @@ HEALTHY: Story = (
 DEADLINES: tuple[tuple[str, str, float], ...] = (
     ("visit-v2", "check_in_missed", 240),
     ("visit-v3", "check_in_missed", 236),
-    ("escalation-v3", "step", 182),
+    ("escalation-v3", "step", 300),
 )
 """What falls due after it."""
 
@@ -174,53 +181,3 @@ def moved(minutes: float, *names: str) -> Story:
 def changed(name: str, /, **values: Any) -> Story:
     """Return the healthy story with one event changed where it stands, whatever that does to the order of time."""
     return tuple(replace(fact, **values) if fact.name == name else fact for fact in HEALTHY)
-
-
-async def write(connection: Connection, story: Sequence[Fact]) -> None:
-    """Write a story into an empty log, with the ids that brought it and the deadlines that it leaves. By the superuser."""
-    await connection.execute("SET session_replication_role = replica")
-    incarnation = await connection.fetchval("SELECT incarnation::text FROM log.head")
-    rows = list(_rows(story, incarnation))
-    await connection.copy_records_to_table("event", schema_name="log", columns=list(rows[0]), records=_values(rows))
-    await connection.execute("UPDATE log.head SET position = $1, recorded_at = $2", len(rows), rows[-1]["recorded_at"])
-    await connection.executemany(
-        "INSERT INTO log.command VALUES ($1, $2, '', $3, $3, $4, '{}')",
-        [
-            (f"http:{fact.actor}", fact.key, position, minute(fact.minutes))
-            for position, fact in enumerate(story, start=1)
-            if fact.key is not None and fact.key == fact.name
-        ],
-    )
-    await connection.executemany(
-        "INSERT INTO log.deadline VALUES ($1, $2, '', 'made-up', $3)",
-        [(stream_id, kind, minute(minutes)) for stream_id, kind, minutes in DEADLINES],
-    )
-
-
-def _values(rows: Iterable[Mapping[str, Any]]) -> list[tuple[Any, ...]]:
-    return [tuple(row.values()) for row in rows]
-
-
-def _rows(story: Sequence[Fact], incarnation: str) -> Iterable[dict[str, Any]]:
-    versions: dict[str, int] = {}
-    for position, fact in enumerate(story, start=1):
-        versions[fact.stream_id] = versions.get(fact.stream_id, 0) + 1
-        digest = sha256((fact.visit_id or fact.stream_id).encode()).digest()
-        members = {
-            "position": position,
-            "topic": TOPICS[fact.stream_id.partition("-")[0]],
-            "shard": int.from_bytes(digest[:8], "big") % 64,
-            "stream_id": fact.stream_id,
-            "version": versions[fact.stream_id],
-            "type": fact.type,
-            "visit_id": fact.visit_id,
-            "site_id": "s1",
-            "event_id": fact.name,
-            "correlation_id": fact.key or "made-up",
-            "causation_id": fact.cause,
-            "actor": fact.actor,
-            "release": "0",
-        }
-        instants = dict.fromkeys(("occurred_at", "recorded_at"), iso(fact.minutes))
-        record = json.dumps({"incarnation": incarnation, **members, **instants, "data": fact.data}).encode()
-        yield {**members, **dict.fromkeys(instants, minute(fact.minutes)), "record": record}

@@ -193,14 +193,15 @@ async def test_a_notification_that_is_withdrawn_or_reached_nobody_needs_no_attem
     assert await world.heartbeat.beat()
 
 
-async def test_none_is_sent_while_a_trouble_is_parked_itself(world: World) -> None:
-    parked = RecordParked(
+def parked(position: int) -> RecordParked:
+    """Return that escalation set a trouble of checkin's aside."""
+    return RecordParked(
         service="escalation",
-        parked_id="escalation.7",
+        parked_id=f"escalation.{position}",
         consumer="escalation",
         topic="lonewatch.visits.v1",
         shard=3,
-        position=7,
+        position=position,
         record_type="trouble.deadline_failed.v1",
         record_stream_id="checkin_trouble-v1",
         visit_id=None,
@@ -209,23 +210,31 @@ async def test_none_is_sent_while_a_trouble_is_parked_itself(world: World) -> No
         detail="data",
         sha256="0" * 64,
     )
+
+
+async def test_none_is_sent_while_a_trouble_is_parked_itself(world: World) -> None:
     stream_id = trouble_stream("escalation", "v1")
-    await record(world.installation, "escalation", stream_id, parked.model_copy(update={"parked_id": "escalation.6"}))
-    await record(world.installation, "escalation", stream_id, parked)
+    await record(world.installation, "escalation", stream_id, parked(6), parked(7))
     assert await world.withheld() == ["2 troubles could not be told to anybody"]
-    for parked_id in ("escalation.6", "escalation.7"):
-        settled = RecordDiscarded(parked_id=parked_id, by="ben", reason="test")
+    for position in (6, 7):
+        settled = RecordDiscarded(parked_id=f"escalation.{position}", by="ben", reason="test")
         await record(world.installation, "escalation", stream_id, settled)
     assert await world.heartbeat.beat()
 
 
-async def test_a_trouble_that_nothing_can_read_stops_it_too(world: World) -> None:
+async def test_a_trouble_that_nothing_can_read_stops_it_until_it_is_parked_and_settled(world: World) -> None:
     stream_id = trouble_stream("checkin", "v1")
     discarded = RecordDiscarded(parked_id="checkin.1", by="ben", reason="test")
     await record(world.installation, "checkin", stream_id, discarded)
-    await world.do("ALTER TABLE log.event DISABLE TRIGGER ALL")
     await world.do("UPDATE log.event SET record = 'broken' WHERE stream_id = $1", stream_id)
     assert await world.withheld() == ["1 troubles could not be told to anybody"]
+    position = await world.installation.admin.fetchval("SELECT position FROM log.head")
+    aside = trouble_stream("escalation", "v1")
+    await record(world.installation, "escalation", aside, parked(position))
+    assert await world.withheld() == ["1 troubles could not be told to anybody"]
+    settled = RecordDiscarded(parked_id=f"escalation.{position}", by="ben", reason="test")
+    await record(world.installation, "escalation", aside, settled)
+    assert await world.heartbeat.beat()
 
 
 @pytest.mark.parametrize(("status", "location"), [(500, ""), (302, "location: /other\r\n"), (None, "")])

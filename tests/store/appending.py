@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from shared.contracts.audits import TimelineDisclosed
 from shared.contracts.base import Event
@@ -21,6 +22,7 @@ from shared.runtime.commands import Commands
 from shared.runtime.log import Append, By, Cause, Outcome, Outside, Write
 from shared.runtime.postgres import open_pool
 from shared.runtime.sequencer import Sequencer
+from shared.runtime.troubles import Troubles
 
 if TYPE_CHECKING:
     from shared.runtime.postgres import Pool
@@ -75,6 +77,12 @@ class Writer:
 
     pool: Pool
     sequencer: Sequencer
+    service: str = "checkin"
+
+    @property
+    def troubles(self) -> Troubles:
+        """The trouble streams of the role's service."""
+        return Troubles(self.commands, self.service)
 
     @property
     def commands(self) -> Commands:
@@ -99,7 +107,8 @@ async def appends(dsn: str, *, size: int = 4) -> AsyncIterator[Writer]:
     sequencer = Sequencer(pool, RELEASE)
     running = asyncio.create_task(sequencer.run())
     try:
-        yield Writer(pool, sequencer)
+        role = str(urlsplit(dsn).username)
+        yield Writer(pool, sequencer, role.removeprefix("lonewatch_"))
     finally:
         running.cancel()
         with suppress(asyncio.CancelledError):

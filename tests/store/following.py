@@ -107,5 +107,5 @@ async def replica(dsn: str, fails: Fails = never, read_model: ReadModel = READ_M
         answers = Answers(writer, fails)
         cycles = Cycles(writer.pool, "one")
         yield Replica(
-            Feed(writer.pool, writer.pool, writer.sequencer, [reaction(answers.answer)], [read_model], cycles), answers
+            Feed(writer.pool, writer.pool, writer.troubles, [reaction(answers.answer)], [read_model], cycles), answers
         )

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 import asyncpg
 import pytest
 
-from shared.contracts.envelope import Recorded
+from shared.contracts.envelope import Recorded, decode
 from shared.contracts.topics import VISITS, shard_of
+from shared.contracts.troubles import RecordParked
 from shared.contracts.visits import TokenIssued, VisitCancelled
 from shared.runtime.consumers import PAGE, MissingRowError
 from shared.runtime.feed import Feed
@@ -36,9 +37,11 @@ if TYPE_CHECKING:
 
 TOKENS = "SELECT position FROM log.event WHERE type = 'worker.token_issued.v1' ORDER BY position"
 TOLD = """
-SELECT split_part(stream_id, '-', 2)::bigint AS position FROM log.event WHERE topic = 'lonewatch.notifications.v1'
+SELECT split_part(stream_id, '-', 2)::bigint AS position FROM log.event WHERE stream_id LIKE 'notification-%'
 ORDER BY 1
 """
+TOKEN_ROWS = "SELECT * FROM log.event WHERE type = 'worker.token_issued.v1' ORDER BY position"
+PARKED = "SELECT record FROM log.event WHERE type = 'trouble.record_parked.v1' ORDER BY position"
 SEEN = "SELECT stream_id, position, of_stream FROM sample.seen ORDER BY position"
 NEWEST = "SELECT max(position) FROM log.event WHERE topic = $1 AND shard = $2"
 APPLIED = "SELECT position FROM log.applied WHERE consumer = 'notifier:sample' AND shard = $1"
@@ -125,30 +128,28 @@ async def test_a_shard_with_more_than_a_page_is_followed_to_its_end(
     assert len(await positions(admin, TOLD)) == len(await positions(admin, SEEN)) == 2 * PAGE
 
 
-async def test_a_record_that_fails_holds_up_its_shard_alone(
+async def test_a_record_whose_handler_fails_thrice_is_parked_and_holds_up_nothing_but_what_follows_of_its_stream(
     followed: Writer, database: Database, admin: asyncpg.Connection[asyncpg.Record]
 ) -> None:
-    stuck = shard_of("visit-7")
-
     def fails(recorded: Recorded) -> bool:
         return recorded.envelope.stream_id == "visit-7" and recorded.envelope.version == 3
 
     await visits(followed)
     async with replica(database.dsn("notifier"), fails) as one:
-        await one.follow()
-        told = await positions(admin, TOLD)
-        held = list(await admin.fetch("SELECT * FROM log.event WHERE type LIKE 'worker.%'"))
-        failed = next(row["position"] for row in held if row["stream_id"] == "visit-7" and row["version"] == 3)
-        expected = [row["position"] for row in held if row["shard"] != stuck or row["position"] < failed]
-        assert told == sorted(expected)
-        assert await positions(admin, SEEN) == await positions(admin, TOKENS)
-        assert await admin.fetchval(APPLIED, stuck) < failed
-    async with replica(database.dsn("notifier")) as better:
-        await better.follow()
-    assert await positions(admin, TOLD) == await positions(admin, TOKENS)
+        await until(lambda: all_moved(admin, one))
+        given = one.answers.given
+    tokens = await admin.fetch(TOKEN_ROWS)
+    expected = [row["position"] for row in tokens if row["stream_id"] != "visit-7" or row["version"] < 3]
+    assert await positions(admin, TOLD) == expected
+    assert await positions(admin, SEEN) == await positions(admin, TOKENS)
+    parked = await parked_facts(admin)
+    assert [fact.position for fact in parked] == [row["position"] for row in tokens if row["position"] not in expected]
+    assert [fact.reason for fact in parked] == ["handler_failed", "behind", "behind", "behind"]
+    assert {fact.behind for fact in parked[1:]} == {parked[0].parked_id}
+    assert given.count(parked[0].position) == 3
 
 
-async def test_a_read_model_whose_rows_fail_keeps_neither_rows_nor_position_of_that_shard(
+async def test_what_a_read_model_cannot_apply_is_parked_and_passed_over_and_the_rest_of_the_visit_goes_on(
     followed: Writer, database: Database, admin: asyncpg.Connection[asyncpg.Record]
 ) -> None:
     async def see_or_fail(connection: Connection, recorded: Recorded) -> None:
@@ -159,12 +160,24 @@ async def test_a_read_model_whose_rows_fail_keeps_neither_rows_nor_position_of_t
     await visits(followed)
     broken = replace(READ_MODEL, applies={TokenIssued.type: see_or_fail})
     async with replica(database.dsn("notifier"), read_model=broken) as one:
-        await one.follow()
-    tokens = await admin.fetch("SELECT position, shard FROM log.event WHERE type LIKE 'worker.%' ORDER BY position")
-    stuck = shard_of("visit-7")
-    assert await positions(admin, SEEN) == [row["position"] for row in tokens if row["shard"] != stuck]
-    assert await admin.fetchval(READ, stuck) == 0
+        await until(lambda: all_moved(admin, one))
+    tokens = await admin.fetch(TOKEN_ROWS)
+    failed = [row["position"] for row in tokens if row["stream_id"] == "visit-7" and row["version"] == 3]
+    assert await positions(admin, SEEN) == [row["position"] for row in tokens if row["position"] not in failed]
+    assert [(fact.position, fact.consumer) for fact in await parked_facts(admin)] == [(failed[0], "sample.sample")]
     assert await positions(admin, TOLD) == await positions(admin, TOKENS)
+
+
+async def all_moved(admin: asyncpg.Connection[asyncpg.Record], one: Replica) -> bool:
+    """Let a replica follow; say whether nothing is left to it."""
+    await one.follow()
+    return await one.feed.look() == 0 and not one.feed.working
+
+
+async def parked_facts(admin: asyncpg.Connection[asyncpg.Record]) -> list[RecordParked]:
+    """Return what was parked, in order."""
+    facts = [decode(row["record"]).event for row in await admin.fetch(PARKED)]
+    return [fact for fact in facts if isinstance(fact, RecordParked)]
 
 
 async def test_a_read_model_rebuilt_from_the_beginning_has_the_same_rows(
@@ -238,7 +251,7 @@ async def test_a_running_feed_says_when_it_has_reached_a_position(
 
 async def test_a_feed_without_anybody_to_follow_for_has_nothing_left(checkin: Writer) -> None:
     await checkin.append(to("visit-a"))
-    feed = Feed(checkin.pool, checkin.pool, checkin.sequencer, [], [], Cycles(checkin.pool, "one"))
+    feed = Feed(checkin.pool, checkin.pool, checkin.troubles, [], [], Cycles(checkin.pool, "one"))
     assert await feed.look() == 0
     assert await feed.oldest() == 0
     await feed.check()
@@ -259,7 +272,7 @@ async def test_a_shard_without_a_backlog_does_not_wait_for_one_that_has(
             await one.answers.answer(recorded, cause, by)
 
         cycles = Cycles(writer.pool, "one")
-        feed = Feed(writer.pool, writer.pool, writer.sequencer, [reaction(slowly)], [], cycles)
+        feed = Feed(writer.pool, writer.pool, writer.troubles, [reaction(slowly)], [], cycles)
         await followed.append(to("visit-1"))
         running = asyncio.create_task(feed.run())
         await began.wait()

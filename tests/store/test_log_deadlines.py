@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime, timedelta
 
 import asyncpg
 import pytest
 
 from shared.decider import Deadline
-from shared.runtime.deadlines import CLAIM, CLAIM_DUE, Deadlines, Due
+from shared.runtime.deadlines import CLAIM, CLAIM_DUE, Deadlines, Due, OnDue
 from shared.runtime.log import WrongExpectedVersion
 from shared.runtime.telemetry import Cycles
 from tests.store.appending import T0, Writer, appends, outside, to
@@ -20,6 +20,7 @@ from tests.support.waiting import until
 FIRST = Deadline("check_in", "v1", T0)
 SECOND = Deadline("reminder", "v1", T0 + timedelta(minutes=1))
 OTHER_STREAM = Deadline("check_in", "v2", T0)
+KINDS = ["check_in", "reminder"]
 ROWS = "SELECT stream_id, kind, subject, due_at, topic FROM log.deadline ORDER BY stream_id, kind, subject"
 LET_CLAIMS_RUN_OUT = "UPDATE log.deadline SET claimed_until = claimed_until - interval '3 seconds'"
 
@@ -43,8 +44,17 @@ async def deadlines(admin: asyncpg.Connection[asyncpg.Record]) -> list[Deadline]
     return [Deadline(row["kind"], row["subject"], row["due_at"]) for row in await admin.fetch(ROWS)]
 
 
+async def nothing_first() -> None:
+    """Do nothing before a claim."""
+
+
+def clock_of(writer: Writer, handlers: Mapping[str, OnDue]) -> Deadlines:
+    """Return a clock of the writer's service."""
+    return Deadlines(writer.pool, handlers, Cycles(writer.pool, "one"), writer.troubles, nothing_first)
+
+
 async def claim(writer: Writer, limit: int = 100) -> list[tuple[str, str, datetime]]:
-    rows = await writer.pool.fetch(CLAIM_DUE, limit, CLAIM)
+    rows = await writer.pool.fetch(CLAIM_DUE, KINDS, limit, CLAIM)
     return [(row["stream_id"], row["kind"], row["due_at"]) for row in rows]
 
 
@@ -141,7 +151,7 @@ async def test_the_clock_of_a_service_proposes_each_due_deadline_and_survives_a_
         raise RuntimeError(due.kind)
 
     await checkin.append(to("visit-v1", 0, 1, FIRST, SECOND), to("visit-v2", 0, 1, SECOND))
-    clock = Deadlines(checkin.pool, {"check_in": check_in, "reminder": reminder}, Cycles(checkin.pool, "one"))
+    clock = clock_of(checkin, {"check_in": check_in, "reminder": reminder})
     running = asyncio.create_task(clock.run())
     await until(lambda: _gone(admin, "visit-v1"))
     await until(lambda: _seen(handled, 3))

@@ -13,7 +13,7 @@ from shared.contracts.visits import PolicyAdopted, SiteRegistered, VisitPlanned,
 from shared.decider import Rejected
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Awaitable, Callable, Mapping
 
     from shared.contracts.base import Event, Sealed
     from shared.runtime.commands import Commands
@@ -33,6 +33,8 @@ class Core:
     keyring: Keyring
     authority: Authority
     watch: Watch
+    note_outage: Callable[[], Awaitable[None]]
+    """Record that checkin itself was away, where that is so and not yet on record. Raises what is in LOST."""
 
     async def seal(self, subject_id: str, text: str | None) -> Sealed | None:
         """Seal a text under one person's key; None stays None."""

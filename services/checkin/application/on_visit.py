@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from services.checkin.application.core import Core, policy_in, versions
-from services.checkin.application.outages import NEWEST, OUTAGES, outages_in
+from services.checkin.application.outages import NEWEST, OUTAGES, have_on_record, outages_in
 from services.checkin.domain import VISIT
 from shared.contracts.base import stream_of
 from shared.contracts.visits import AssessmentRecorded
@@ -93,6 +93,7 @@ class OnVisit(Core):
         def with_outages(loaded: Loaded) -> VisitCommand:
             return make(loaded.now, outages_in(loaded))
 
+        await have_on_record(self.note_outage)
         return await self._handled(operation, caller, visit_id, with_outages, (OUTAGES,), occurred_at)
 
     async def _handled(

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from shared.contracts.troubles import OUTAGE, OutageRecorded, trouble_stream
+from shared.runtime.postgres import LOST
 
 if TYPE_CHECKING:
     from services.checkin.domain import Outages
@@ -25,3 +27,12 @@ def outages_in(loaded: Loaded) -> Outages:
     stream = loaded.streams.get(OUTAGES)
     events = stream.events if stream else ()
     return tuple((event.from_at, event.to_at) for event in events if isinstance(event, OutageRecorded))
+
+
+async def have_on_record(note_outage: Callable[[], Awaitable[None]]) -> None:
+    """Let an outage that has just ended be on record before somebody's check-in is decided: it may come before the clock.
+
+    It keeps nothing up: where the log is still away, the check-in itself says so.
+    """
+    with suppress(*LOST):
+        await note_outage()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from services.escalation.application.account import Contact, Plan
 from services.escalation.application.readable import readable
 from shared.contracts.base import stream_of
+from shared.contracts.troubles import UNKNOWN_WORKER
 from shared.contracts.visits import VisitPlanned, WorkerRegistered
 from shared.runtime.postgres import LOST
 
@@ -15,9 +16,14 @@ if TYPE_CHECKING:
     from shared.runtime.postgres import Pool
     from shared.runtime.sealing import Keyring
 
+NAMELESS = "a worker whom Lonewatch cannot name"
+"""Instead of the name where nothing readable says who it is."""
+
 
 async def name_of(pool: Pool, keyring: Keyring, worker_id: str) -> str:
     """Return the name of a person; the id where nobody registered one, or where the keys cannot be reached."""
+    if worker_id == UNKNOWN_WORKER:
+        return NAMELESS
     stream_id = stream_of("worker", worker_id)
     events = (await readable(pool, [stream_id]))[stream_id]
     names = [event.name for event in events if isinstance(event, WorkerRegistered)]

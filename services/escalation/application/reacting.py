@@ -10,12 +10,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from services.escalation.application.deciding import deciding, newest, subject_in
-from services.escalation.application.reading import (
-    directory_of,
-    not_reached_of,
-    on_its_visit,
-    rules_and_directory,
-)
+from services.escalation.application.reading import directory_of, not_reached_of, on_its_visit, rules_and_directory
 from services.escalation.application.triggering import Triggered, came_by
 from services.escalation.application.troubling import as_system
 from services.escalation.domain import ESCALATION, Command, Lapse, PersonNotReached, Raise, command_for

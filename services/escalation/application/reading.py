@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from services.escalation.application.triggering import Triggered
     from shared.runtime.postgres import Pool
 
-# Which of these streams hold an event of one type. Uses the key of log.event (stream_id, version).
+# Which of these streams hold an event of one type. Uses event_stream_version (stream_id, version).
 HOLDING = "SELECT DISTINCT stream_id FROM log.event WHERE stream_id = ANY ($1) AND type = $2"
 
 

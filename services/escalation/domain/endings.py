@@ -55,7 +55,8 @@ def lapse(command: Lapse, escalation: Escalation) -> list[Event]:
     """Return that nothing is left to tell; nothing where something graver was raised or something is still awaited."""
     moot = command.moot & AWAITED
     over = all(
-        trigger in moot and (due_at is None or due_at <= command.came_at) for trigger, due_at in escalation.triggered
+        known.trigger in moot and (known.due_at is None or known.due_at <= command.came_at)
+        for known in escalation.triggered
     )
     if not escalation.open or escalation.unreadable or not over:
         return []  # what cannot be read may have been a call for help that joined

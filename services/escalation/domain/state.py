@@ -66,6 +66,14 @@ class Acknowledgement:
 
 
 @dataclass(frozen=True)
+class TriggerKnown:
+    """What opened an episode or joined it, and when what it was about had been due."""
+
+    trigger: Trigger
+    due_at: datetime | None
+
+
+@dataclass(frozen=True)
 class Escalation:
     """The escalations of one subject: the newest episode, and what must outlast the episodes."""
 
@@ -76,8 +84,8 @@ class Escalation:
     worker_id: str = ""
     """The worker who may be in danger, and who is never asked in this escalation."""
     site_id: str = ""
-    triggered: tuple[tuple[Trigger, datetime | None], ...] = ()
-    """The triggers of this episode, each with what was due when: what somebody saw, and what is moot, is judged by it."""
+    triggered: tuple[TriggerKnown, ...] = ()
+    """The triggers of this episode: what somebody saw, and what is moot, is judged by them."""
     ladders: tuple[LadderRun, ...] = ()
     acknowledgement: Acknowledgement | None = None
     told: tuple[str, ...] = ()
@@ -139,7 +147,7 @@ def _opened(escalation: Escalation, event: EscalationOpened) -> Escalation:
         visit_id=event.visit_id,
         worker_id=event.worker_id,
         site_id=event.site_id,
-        triggered=((event.trigger, event.due_at),),
+        triggered=(TriggerKnown(event.trigger, event.due_at),),
         ladders=(LadderRun(event.ladder_no, event.trigger, event.ladder),),
         triggers_seen=escalation.triggers_seen | {event.trigger_event_id},
         unreadable=escalation.unreadable,
@@ -151,7 +159,7 @@ def _joined(escalation: Escalation, event: EscalationJoined) -> Escalation:
         return escalation  # a further part: the first has said it all
     joined = replace(
         escalation,
-        triggered=(*escalation.triggered, (event.trigger, event.due_at)),
+        triggered=(*escalation.triggered, TriggerKnown(event.trigger, event.due_at)),
         triggers_seen=escalation.triggers_seen | {event.trigger_event_id},
     )
     if event.ladder_no is None:

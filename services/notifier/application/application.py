@@ -9,6 +9,7 @@ from services.notifier import domain
 from services.notifier.application.asking import queues_of, reached_by
 from services.notifier.application.attempts import decided
 from services.notifier.application.replies import Replies
+from services.notifier.application.trial import Trials
 from services.notifier.domain import NOTIFICATION, ReceiveReply, asker_of, unanswerable
 from shared.contracts.base import stream_of
 from shared.decider import Rejected
@@ -31,6 +32,7 @@ REFUSALS = {
     **domain.REFUSALS,
     "visit_unknown": "There is no visit with this id. Take the id from the answer to planning the visit.",
     "escalation_unknown": "There is no escalation with this id. Take the id from the list of escalations.",
+    "recipient_unknown": "There is no person with this id. Take the id from the answer to registering them.",
     "notification_unknown": "There is no notification with this id. Take the id from the list of notifications.",
 }
 """Every code with which notifier refuses, and the sentence for a person."""
@@ -46,6 +48,11 @@ class Application:
     people: People
     sender: Sender
     pool: Pool
+
+    @property
+    def trials(self) -> Trials:
+        """Test alarms."""
+        return Trials(self.commands, self.keyring, self.authority, self.people, self.sender, self.pool)
 
     async def queue(self, recorded: Recorded, cause: Cause, by: By) -> None:
         """Queue a notification for everyone whom an event asks to tell, in one command, and start to send them."""

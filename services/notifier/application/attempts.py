@@ -14,6 +14,7 @@ from services.notifier.domain import (
     RecordAccepted,
     RecordFailed,
     RecordUnknown,
+    call_id_of,
 )
 from shared.contracts.notifications import (
     AttemptAccepted,
@@ -24,11 +25,14 @@ from shared.contracts.notifications import (
     RecipientAttemptStarted,
 )
 from shared.runtime.commands import write
+from shared.runtime.log import By
 from shared.runtime.telemetry import REGISTRY
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
+    from services.notifier.application.mailbox import Key
     from services.notifier.channels import TransportError
     from services.notifier.domain import Notification, NotificationCommand, NotificationEvent, Recipient
     from shared.contracts.envelope import Envelope, Recorded
@@ -62,6 +66,11 @@ class Sought:
     message: Message
 
     @property
+    def key(self) -> Key:
+        """Which message it is."""
+        return self.stream.stream_id, self.message.message_id
+
+    @property
     def envelope(self) -> Envelope:
         """Of the event that queued it."""
         return self.recorded.envelope
@@ -75,6 +84,14 @@ def seek(stream: Stream, message_id: str) -> Sought:
                 if message.message_id == message_id:
                     return Sought(stream, recorded, recorded.event, message)
     raise LookupError(stream.stream_id)
+
+
+def by_of(sought: Sequence[Sought]) -> By:
+    """Return what the events of a call say: they belong to what asked for it, or of many to the call alone."""
+    if len(sought) > 1:
+        return By("system:notifier.clock", call_id_of(one.message.message_id for one in sought))
+    envelope = sought[0].envelope
+    return By("system:notifier.clock", envelope.correlation_id, envelope.event_id)
 
 
 def folded(stream: Stream) -> Notification:

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from services.notifier.application.attempts import CALLS, count, decided, observe_first, outcome_of
+from services.notifier.application.attempts import CALLS, by_of, count, decided, observe_first, outcome_of
 from services.notifier.channels import Receipt, TransportError
 from services.notifier.crash import AFTER_CALL, AFTER_OUTCOME, BEFORE_CALL, BEFORE_OUTCOME
 from shared.runtime.clock import monotonic
 from shared.runtime.commands import Decided
-from shared.runtime.log import By, Unavailable
+from shared.runtime.log import Unavailable
 from shared.runtime.postgres import LOST
 
 if TYPE_CHECKING:
@@ -60,16 +60,16 @@ class Caller:
         if monotonic() - call.began > TOO_LATE.total_seconds():
             log.warning("call_too_late", call_id=call.call_id)
             return  # the attempts become unknown by their own deadline
-        CALLS.labels(call.channel).inc()
+        CALLS.labels(call.prepared.channel).inc()
         outcome = await self._outcome(call)
         await self.at(AFTER_CALL)
-        await self._record(call.channel, call.call_id, call.attempts, outcome)
+        await self._record(call.prepared.channel, call.attempts, outcome)
 
     async def _outcome(self, call: Call) -> Receipt | TransportError:
         """Make the one call and return what became of it. Holds no lock and no connection to the log."""
         try:
             outgoing = self.composer.compose(call.prepared, [sought for sought, _ in call.attempts])
-            channel = self.channels.get(call.channel)
+            channel = self.channels.get(call.prepared.channel)
             if channel is None:
                 return TransportError("this channel is not set up", code="channel_not_configured", permanent=True)
             async with asyncio.timeout((self.call_lasts + OVERTIME).total_seconds()):
@@ -79,13 +79,12 @@ class Caller:
         except TimeoutError:
             return TransportError("the channel did not end in time", code="no_answer", unknown=True)
         except Exception:  # whatever a channel does, the attempt has an outcome
-            log.exception("channel_failed", channel=call.channel)
+            log.exception("channel_failed", channel=call.prepared.channel)
             return TransportError("the channel failed", code="channel_failed", unknown=True)
 
     async def _record(
         self,
         channel: str,
-        call_id: str,
         attempts: Sequence[tuple[Sought, AttemptStarted]],
         outcome: Receipt | TransportError,
     ) -> None:
@@ -99,10 +98,7 @@ class Caller:
                 ]
             )
 
-        by = By("system:notifier.clock", call_id)
-        if len(attempts) == 1:
-            envelope = attempts[0][0].envelope
-            by = By("system:notifier.clock", envelope.correlation_id, envelope.event_id)
+        by = by_of([sought for sought, _ in attempts])
         streams = [sought.stream.stream_id for sought, _ in attempts]
         await self.at(BEFORE_OUTCOME)
         try:
@@ -115,4 +111,4 @@ class Caller:
                 raise
             half = len(attempts) // 2
             for part in (attempts[:half], attempts[half:]):
-                await self._record(channel, call_id, part, outcome)
+                await self._record(channel, part, outcome)

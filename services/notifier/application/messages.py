@@ -5,6 +5,7 @@ Names and links come in opened; what leaves here goes into an Outgoing and nowhe
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from datetime import UTC
 from pathlib import Path
@@ -34,6 +35,9 @@ _PREFIX = "Lonewatch: "
 
 _CALM = {"all_clear": -3, "test": -2, "reminder": -1}
 """Kinds that come below every alarm in a call that carries many."""
+
+_GAPS = re.compile(r"\n{3,}")
+"""What the parts of a text that do not apply leave behind."""
 
 _TEMPLATES = Path(__file__).resolve().parent.parent / "templates"
 
@@ -105,7 +109,7 @@ class Messages:
     def _render(self, template: str, **values: object) -> tuple[str, str]:
         rendered = self._texts.get_template(template).render(values)
         subject, _, text = rendered.strip().partition("\n")
-        return subject, text.strip()
+        return subject, _GAPS.sub("\n\n", text.strip())
 
     def _data(self, sought: Sought, said: Said) -> dict[str, Any]:
         queued = sought.queued

@@ -25,6 +25,8 @@ class Person:
     """A person's name and the ways to reach them, still sealed."""
 
     name: Sealed | None = None
+    site_id: str | None = None
+    registered: bool = False
     contact_points: tuple[ContactPoint, ...] = ()
 
     def point(self, contact_point_id: str) -> ContactPoint | None:
@@ -48,8 +50,8 @@ class Person:
 def evolve(person: Person, event: Event) -> Person:
     """Return what is known after an event of the person's stream."""
     match event:
-        case WorkerRegistered(name=name):
-            return replace(person, name=name)
+        case WorkerRegistered(name=name, site_id=site_id):
+            return replace(person, name=name, site_id=site_id, registered=True)
         case ContactPointsSet(contact_points=contact_points):
             return replace(person, contact_points=contact_points)
         case _:

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from services.notifier.application.attempts import folded, seek
 from services.notifier.application.mailbox import Mailbox, Waiting
+from services.notifier.application.sorting import Sorter
 from shared.contracts.base import stream_of
-from shared.contracts.notifications import MOST_BUNDLED, NotificationQueued
+from shared.contracts.notifications import NotificationQueued
 from shared.runtime.log import Unavailable
 from shared.runtime.postgres import LOST
 
@@ -51,13 +51,12 @@ class Sender:
         tasks: set[asyncio.Task[None]],
     ) -> None:
         """Keep what is being sent in ``tasks``; the service waits for it when it ends."""
-        self._commands = commands
         self._starter = starter
         self._caller = caller
         self.tasks = tasks
         self._mailboxes: dict[Place, Mailbox] = {}
         self._held: set[Key] = set()
-        self._unsorted: list[Key] = []
+        self._sorter = Sorter(commands)
         self._failed: dict[Key, Exception] = {}
         self._stopping = asyncio.Event()
         self.time_out = timing_out.time_out
@@ -91,9 +90,8 @@ class Sender:
         key = (due.stream_id, due.subject)
         if key not in self._held:
             self._held.add(key)
-            self._unsorted.append(key)
-            if len(self._unsorted) == 1:
-                self._begin(self._sort())
+            if self._sorter.add(key):
+                self._begin(self._sorter.sort(self._put, self._release))
         if error := self._failed.get(key):
             raise SendingFailedError(type(error).__name__) from error
 
@@ -113,46 +111,11 @@ class Sender:
         mailbox.put(waiting)
         self._begin(self._serve(waiting.place, mailbox))
 
-    async def _sort(self) -> None:
-        """Find to whom what was handed over goes."""
-        while self._unsorted and not self._stopping.is_set():
-            keys = self._unsorted[:MOST_BUNDLED]
-            try:
-                await self._sort_some(keys)
-            except (Unavailable, *LOST):
-                self._held.difference_update(keys)  # their rows bring them back
-            except Exception:  # noqa: BLE001 -- each by itself says what is wrong with it
-                for key in keys:  # one that cannot be read keeps nobody else from being told
-                    await self._sort_one(key)
-            del self._unsorted[: len(keys)]
-
-    async def _sort_one(self, key: Key) -> None:
-        try:
-            await self._sort_some([key])
-        except Exception as error:
-            log.exception("message_not_found", stream_id=key[0])
-            self._held.discard(key)
+    def _release(self, key: Key, error: Exception | None = None) -> None:
+        """Leave a message to its row, which brings it back; remember why it could not be sent."""
+        self._held.discard(key)
+        if error is not None:
             self._failed[key] = error
-
-    async def _sort_some(self, keys: list[Key]) -> None:
-        loaded = await self._commands.load([stream_id for stream_id, _ in keys])
-        found: list[Waiting] = []
-        for stream_id, message_id in keys:
-            sought, sending = seek(loaded[stream_id], message_id), folded(loaded[stream_id]).sending(message_id)
-            found.append(
-                Waiting(
-                    stream_id=stream_id,
-                    message_id=message_id,
-                    recipient_id=sought.queued.recipient_id,
-                    contact_point_id=sought.message.contact_point_id,
-                    channel=sought.message.channel,
-                    send_at=(sending and sending.send_at) or loaded.now,
-                    repeat=sending is not None and sending.attempts > 0,
-                    floor=sought.queued.kind == "exhausted",
-                )
-            )
-        for waiting in found:
-            self._put(waiting)
 
     async def _serve(self, place: Place, mailbox: Mailbox) -> None:
         """Start one call after another, each when it may start, until nothing waits here."""
@@ -176,20 +139,18 @@ class Sender:
 
     def _settle(self, mailbox: Mailbox, begun: Begun) -> None:
         """Forget what is done with, and remember what failed until it does not."""
-        for key, error in begun.failed:
-            self._failed[key] = error
         for key in begun.settled:
             self._failed.pop(key, None)
-        for key in begun.settled | {key for key, _ in begun.failed}:
+        for key, error in (*((key, None) for key in begun.settled), *begun.failed):
             mailbox.waiting.pop(key, None)
-            self._held.discard(key)
+            self._release(key, error)
 
     async def _wait(self, mailbox: Mailbox, batch: list[Waiting], seconds: float) -> None:
         """Wait until a call may start; repeats that may not go yet are left to their rows, which come again."""
         if batch[0].repeat and not batch[0].floor:
             for one in batch:
                 mailbox.waiting.pop(one.key, None)
-                self._held.discard(one.key)
+                self._release(one.key)
             return
         try:
             async with asyncio.timeout(min(seconds, LONGEST_WAIT)):

@@ -215,7 +215,7 @@ def _receive_reply(command: ReceiveReply, state: Notification) -> list[Notificat
     sending = state.sending(command.message_id)
     if state.queued is None or sending is None:
         raise Rejected("message_unknown")
-    if command.unanswerable is not None:
+    if command.unanswerable is not None or (command.reply == "reached" and sending.answered):
         return []
     return [  # a further reply too: an acknowledgement may have run out since the first one
         ReplyReceived(

@@ -21,6 +21,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--journal", type=Path, action="append", default=[], help="a client's journal; may be repeated")
     parser.add_argument("--sinks", type=Path, nargs="+", help="the sinks' own files; without, arrivals are not judged")
     parser.add_argument("--outages", type=Path, help="when PostgreSQL or all replicas of a service were down")
+    parser.add_argument("--heartbeats", type=Path, help="the file of whatever takes the outside heartbeat")
     parser.add_argument(
         "--settle", type=float, default=SETTLE.total_seconds(), help="seconds until effects must be there"
     )
@@ -32,6 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             journals=given.journal,
             sinks=given.sinks,
             outages=given.outages,
+            heartbeats=given.heartbeats,
             settle=timedelta(seconds=given.settle),
             clock_moved=given.clock_moved,
         )

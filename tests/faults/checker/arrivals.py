@@ -40,7 +40,9 @@ def judge_arrivals(evidence: Evidence) -> Iterator[Violation]:
             for carried in call.notification_ids or tuple(recorded) or (None,):
                 started = recorded.get(carried, ()) if carried is not None else ()
                 yield from _announced(evidence, call, number, carried, started)
-    yield from _accepted(evidence.log, Counter(one.message_id for one in evidence.arrivals if one.outcome == "accepted"))
+    yield from _accepted(
+        evidence.log, Counter(one.message_id for one in evidence.arrivals if one.outcome == "accepted")
+    )
 
 
 def _announced(
@@ -64,5 +66,7 @@ def _accepted(log: Log, taken: Mapping[str, int]) -> Iterator[Violation]:
     )
     for (call_id, message_id), found in accepted.items():
         if len(found) > taken.get(call_id, 0):
-            sentence = f"message {message_id} was accepted {len(found)} times, and the sinks took {taken.get(call_id, 0)}"
+            sentence = (
+                f"message {message_id} was accepted {len(found)} times, and the sinks took {taken.get(call_id, 0)}"
+            )
             yield Violation("I3", sentence, found[-1].where)

@@ -36,7 +36,9 @@ def _turns(events: Sequence[Event]) -> Iterator[Violation]:
     for found in grouped(events, _turn).values():
         if len(found) > 1 and found[0].type in NUMBERED:
             number = NUMBERED[found[0].type]
-            sentence = f"{number} {found[0].data[number]} of ladder {found[0].data['ladder_no']} happened {len(found)} times"
+            sentence = (
+                f"{number} {found[0].data[number]} of ladder {found[0].data['ladder_no']} happened {len(found)} times"
+            )
             yield Violation("I5", sentence, found[1].where)
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from tests.faults.checker.history import Event, Log
 
 WITHIN = timedelta(seconds=10)
-"""How late an alarm may be, and how long a visit may be without a watch: the design's bound (I4, I16, I17)."""
+"""How late an alarm may be, and how long a visit may be without a watch: the design's bound (I4, I7, I8, I15 to I17)."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,10 @@ class Arrival:
     at: datetime
     channel: str
     message_id: str
+    """The id of the call: of its one message, or of the bundle."""
     outcome: str
+    notification_ids: tuple[str, ...] = ()
+    """What it carried, as far as the sink saw; none where it could not see."""
 
 
 @dataclass(frozen=True)
@@ -74,6 +77,8 @@ class Evidence:
     journal: tuple[Line, ...] = ()
     arrivals: tuple[Arrival, ...] | None = None
     """None where nobody looked: then nothing is said about what arrived."""
+    heartbeats: tuple[datetime, ...] | None = None
+    """When the outside heartbeat came, in order. None where nobody looked."""
 
     def overdue(self, since: datetime) -> bool:
         """Say whether what fell due at ``since`` should be in the log by now."""

@@ -50,6 +50,7 @@ def read_arrivals(path: Path) -> tuple[Arrival, ...]:
             channel=found["channel"],
             message_id=_message_id(found),
             outcome=found["outcome"] if "outcome" in found else OUTCOMES.get(found["behaviour"], found["behaviour"]),
+            notification_ids=_carried(found),
         )
         for found in _lines(path)
     )
@@ -59,6 +60,24 @@ def _message_id(found: Mapping[str, Any]) -> str:
     """Return which message it was; a mail's ``<message@host>`` (RFC 5322, 3.6.4) names it before the at sign."""
     given = found["message_id"] if "message_id" in found else found["headers"].get("webhook-id", "")
     return str(given).strip("<> ").partition("@")[0]
+
+
+def _carried(found: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return which notifications a call carried: as the sink says, or as a webhook's body does; none where neither does."""
+    if "notification_ids" in found:
+        return tuple(map(str, found["notification_ids"]))
+    body = found.get("body")
+    data = body.get("data") if isinstance(body, dict) else None
+    if not isinstance(data, dict):
+        return ()
+    carried = data.get("notifications", [data])
+    ids = [one.get("notification_id") for one in carried if isinstance(one, dict)] if isinstance(carried, list) else []
+    return tuple(one for one in ids if isinstance(one, str))
+
+
+def read_heartbeats(path: Path) -> tuple[datetime, ...]:
+    """Read the heartbeat sink's file, a line each, ``{"at": …}``; in order."""
+    return tuple(sorted(instant(found["at"]) for found in _lines(path)))
 
 
 def read_outages(path: Path) -> tuple[tuple[datetime, datetime], ...]:

@@ -7,11 +7,10 @@ from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 T = TypeVar("T")
 K = TypeVar("K", bound=Hashable)
-
 PARKED = "trouble.record_parked.v1"
 
 
@@ -26,7 +25,7 @@ class Violation:
 
 @dataclass(frozen=True)
 class Event:
-    """One event, as its record tells it; where the record cannot be read, as its columns do, without data."""
+    """One event, as its record tells it; where that cannot be read, as its columns do, without data."""
 
     position: int
     type: str
@@ -70,8 +69,7 @@ class Command:
     recorded_at: datetime
 
 
-@dataclass(frozen=True)
-class Head:
+class Head(NamedTuple):
     """The row of log.head."""
 
     incarnation: str
@@ -79,8 +77,7 @@ class Head:
     recorded_at: datetime
 
 
-@dataclass(frozen=True)
-class Applied:
+class Applied(NamedTuple):
     """A row of log.applied: how far a reaction has taken effect on one shard of a topic."""
 
     consumer: str
@@ -132,7 +129,7 @@ class Log:
 
     def set_aside(self, consumer: str, position: int) -> bool:
         """Say whether a reaction has parked the record at a position: then it owes no effect."""
-        return any(parked.data["consumer"] == consumer for parked in self.parked.get(position, ()))
+        return any(one.data["consumer"] == consumer for one in self.parked.get(position, ()))
 
     def of(self, *types: str) -> list[Event]:
         """Return the events of these types, in order."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from tests.faults.checker.episodes import ENDS
 from tests.faults.checker.evidence import Evidence
 from tests.faults.checker.history import Event, Violation
 from tests.faults.checker.visits import ARMS, ENDED, MISSED, visits_of
@@ -32,7 +33,7 @@ class Watch:
             self.awaited = False
         if event.type == "escalation.opened.v1":
             self.escalated = True
-        if event.type in ("escalation.resolved.v1", "escalation.stood_down.v1"):
+        if event.type in ENDS:
             self.escalated = False
 
     @property

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Awaitable
 from datetime import timedelta
 from typing import Any
 
 import pytest
 import pytest_asyncio
 
+from services.checkin.domain.awaiting import KINDS
 from shared.contracts.visits import ApprovalOverdue, EndOverdue, ReminderDue, ReportOverdue, StartOverdue, VisitReported
+from shared.runtime.deadlines import Due
 from tests.support.world import ANNA, BEN, CARA, SITE, World
 from tests.unit.checkin.examples import AWAITING_POLICY, YES
 
@@ -74,6 +78,33 @@ async def test_a_visit_that_does_not_start_reminds_the_worker_and_then_tells_oth
     assert await told(awaiting, cancelled) == []
     await awaiting.done(ANNA, "POST", f"/visits/{silent}/start", ANSWERS)
     assert (await awaiting.visit(silent))["overdue"] == []
+
+
+async def test_a_start_that_races_its_deadline_is_never_looked_for_afterwards(awaiting: World) -> None:
+    visits = [await awaiting.approved() for _ in range(20)]
+    rows = await awaiting.installation.admin.fetch(
+        "SELECT stream_id, kind, subject, due_at FROM log.deadline WHERE kind = 'start_overdue'"
+    )
+    due = {row["stream_id"].removeprefix("visit-"): Due(**row) for row in rows}
+    on_due = awaiting.installation.apps["checkin"].state.application.on_due
+    await awaiting.installation.clock.forward(15 * MINUTE + timedelta(seconds=30))
+    racing: list[Awaitable[object]] = []
+    for number, visit_id in enumerate(visits):  # in pairs, now the one first and now the other
+        pair = [awaiting.done(ANNA, "POST", f"/visits/{visit_id}/start", ANSWERS), on_due(due[visit_id])]
+        racing += pair if number % 2 else reversed(pair)
+    await asyncio.gather(*racing)
+    await awaiting.installation.quiet()
+    for visit_id in visits:
+        types = await awaiting.installation.types(visit_id=visit_id)
+        assert types.count("visit.started.v1") == 1
+        assert types.count("visit.start_overdue.v1") <= 1
+        assert "visit.start_overdue.v1" not in types[types.index("visit.started.v1") :]
+
+
+async def test_the_clock_handles_every_kind_of_deadline_that_a_visit_has(awaiting: World) -> None:
+    assert {*KINDS, "check_in_missed", "reminder_before", "reminder_at"} == set(
+        awaiting.installation.parts["checkin"].deadlines
+    )
 
 
 async def test_an_approval_after_the_planned_start_alarms_nobody_at_once(awaiting: World) -> None:

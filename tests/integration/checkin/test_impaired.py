@@ -120,6 +120,34 @@ async def test_a_miss_outside_every_outage_is_not_put_down_to_one(world: World) 
     assert await misses(world, visit_id) == ["nobody_looked_in_time"]
 
 
+async def test_a_check_in_that_comes_before_the_clock_looks_again_has_the_outage_recorded_first(world: World) -> None:
+    visit_id = await world.started(lasts=timedelta(hours=9))
+    now = await world.installation.clock.now()
+
+    async def note_outage() -> None:
+        await was_away(world, now, now + INTERVAL + 2 * GRACE)
+
+    state = world.installation.apps["checkin"].state
+    state.application = replace(state.application, note_outage=note_outage)
+    await world.done(ANNA, "POST", f"/visits/{visit_id}/check-ins")
+    await world.done(ANNA, "POST", f"/visits/{visit_id}/help")
+    assert await world.installation.types(OUTAGES) == [OutageRecorded.type], "help waits for nothing"
+    await world.installation.clock.forward(INTERVAL + 2 * GRACE)
+    await world.done(ANNA, "POST", f"/visits/{visit_id}/end")
+    assert await misses(world, visit_id) == ["system_outage"]
+
+
+async def test_a_check_in_is_taken_where_the_outage_cannot_be_recorded(world: World) -> None:
+    visit_id = await world.started()
+
+    async def note_outage() -> None:
+        raise TimeoutError
+
+    state = world.installation.apps["checkin"].state
+    state.application = replace(state.application, note_outage=note_outage)
+    assert not (await world.done(ANNA, "POST", f"/visits/{visit_id}/check-ins"))["missed"]
+
+
 # ------------------------------------------------------------------------------------------- the operator's own ladder
 
 

@@ -58,6 +58,9 @@ async def _tell(world: World) -> str:
     await world.done(BEN, "POST", "/assessments", RISK | {"controls": ["Canary waits outside"], "notes": "canary"})
     planned = await world.planned()
     await world.done(BEN, "POST", f"/visits/{planned}/refusal", {"reason": "not_alone", "note": "canary was there"})
+    ended = await world.started()
+    await world.done(ANNA, "POST", f"/visits/{ended}/end")
+    await world.done(ANNA, "POST", f"/visits/{ended}/report", {"went": "incident", "note": "canary: it bit again"})
     return await _bodies_of_refusals(world, visit_id)
 
 
@@ -79,7 +82,9 @@ async def test_no_line_no_refusal_no_record_and_no_row_shows_personal_data(
     installation: Installation, tmp_path: Path
 ) -> None:
     file = tmp_path / "administrator"
-    async with process(installation, "checkin", tmp_path, first_administrator_file=str(file)) as running:
+    async with process(
+        installation, "checkin", tmp_path, first_administrator_file=str(file), alarm_chain="[]"
+    ) as running:
         world = await _world(installation, running, file.read_text().strip())
         refusals = await _tell(world)
         worker = await world.done(BEN, "GET", f"/workers/{ANNA}")

@@ -5,7 +5,9 @@ from typing import ClassVar
 import pytest
 
 from services.escalation.app import build
+from services.escalation.application import readable
 from shared.contracts.base import Event
+from shared.contracts.envelope import Recorded, decode
 from shared.contracts.escalations import EscalationAcknowledged, EscalationExhausted, EscalationOpened, StepStarted
 from shared.runtime.service import running
 from tests.integration.escalation.conftest import EPISODE, STREAM, VISIT, World
@@ -18,6 +20,7 @@ from tests.support.history import (
     OLGA,
     POLICY,
     REPEATS,
+    ROLES,
     SAM,
     SECOND_WAIT,
     SITE,
@@ -175,6 +178,23 @@ async def test_a_grant_that_cannot_be_read_leaves_the_others_to_be_told(world: W
     await missed_visit(world.installation)
     await world.installation.quiet()
     assert await world.told() == [{SUE, SAM}]
+
+
+async def test_a_policy_and_its_grants_are_read_once_however_many_triggers_come_at_once(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[bytes] = []
+
+    def counted(record: bytes) -> Recorded:
+        read.append(record)
+        return decode(record)
+
+    monkeypatch.setattr(readable, "decode", counted)
+    for number in range(10):
+        await missed_visit(world.installation, f"visit{number}")
+    await world.installation.quiet()
+    assert len(await world.types()) == 2
+    assert 0 < len(read) == len(set(read)) <= 1 + len(ROLES)
 
 
 async def test_help_of_a_worker_whose_site_has_no_policy_tells_everyone_at_once(installation: Installation) -> None:

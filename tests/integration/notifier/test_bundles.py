@@ -6,18 +6,35 @@ from itertools import pairwise
 from typing import Any
 
 from services.notifier.app import build
-from services.notifier.domain import ATTEMPT_LASTS
+from services.notifier.domain import ATTEMPT_LASTS, NOTIFICATION, NotificationEvent
 from services.notifier.domain.recipient import GAP, WITHIN
-from shared.contracts.base import Cites, stream_of
-from shared.contracts.escalations import EscalationExhausted, StepStarted
-from shared.contracts.notifications import AttemptStarted, RecipientAttemptStarted
+from shared.contracts.base import stream_of
+from shared.contracts.notifications import (
+    AttemptFailed,
+    AttemptStarted,
+    Message,
+    NotificationKind,
+    NotificationQueued,
+    RecipientAttemptStarted,
+)
 from shared.runtime.log import Write
 from shared.runtime.service import running
-from tests.integration.notifier.conftest import RETRY, World, acknowledged, asks, opening_of
-from tests.support.history import MINUTE, SAM, SITE, SUE, record_all
+from tests.integration.notifier.conftest import (
+    EPISODE,
+    RETRY,
+    STREAM,
+    VISIT,
+    World,
+    acknowledged,
+    asks,
+    opened,
+    opening_of,
+)
+from tests.support.history import SAM, SITE, SUE, WALT, record, record_all
 from tests.support.sinks import Sink, arrivals
 from tests.support.waiting import until
 
+SECOND = timedelta(seconds=1)
 MOST = 20
 """Calls to one person by one channel in a minute."""
 
@@ -102,13 +119,12 @@ async def test_the_attempts_of_a_bundle_say_by_which_call_they_went(world: World
         await all_learnt(world.webhook, await many_go_wrong(world, 4, SUE))
         await world.installation.quiet()
     for call in await calls_to(world, SUE):
+        bundled = len(call.notification_ids) > 1
         for notification_id in call.notification_ids:
             history = await world.installation.history(stream_of("notification", notification_id))
             (started,) = [found.event for found in history if isinstance(found.event, AttemptStarted)]
-            expected = (None, f"{notification_id}.sue-webhook")
-            if len(call.notification_ids) > 1:
-                expected = (call.message_id, call.message_id)
-            assert (started.call_id, call.message_id) == expected
+            assert started.call_id == (call.message_id if bundled else None)
+            assert call.message_id == (started.call_id or f"{notification_id}.sue-webhook")
 
 
 async def test_a_bundle_that_left_no_outcome_goes_again_as_the_same_set_under_the_same_id(world: World) -> None:
@@ -192,39 +208,67 @@ async def many_go_wrong_for_another(world: World) -> list[str]:
 
 async def test_repeats_stop_at_eight_calls_a_minute_and_those_of_an_exhausted_ladder_do_not(world: World) -> None:
     await world.can_be_reached(SUE, "webhook")
-    world.webhook.behaviour = "refuse_for_now"
+    await world.escalates(*await opened(world))
+    now = await world.installation.clock.now()
+    step, exhausted = asks(SUE, SUE)
+    await tried_once(world, step.notification_id, "step")
+    await tried_once(world, exhausted.notification_id, "exhausted")
+    calls = [call_at(now - (10 + number) * SECOND) for number in reversed(range(8))]
+    await record(world.installation, "notifier", stream_of("recipient", SUE), *calls)
     async with world.installation.service("notifier", token="nobody", **world.settings):
-        (told,) = await many_go_wrong(world, 1, SUE)
-        for number in range(7):
-            await arrivals(world.webhook, number + 1)
-            await until(world.nothing_in_flight)
-            await one_more(world, number)
-        await arrivals(world.webhook, 8)
-        await until(world.nothing_in_flight)
-        now = await world.installation.clock.now()
-        exhausted = EscalationExhausted(
-            escalation_id="more0.1",
-            ladder_no=1,
-            round=1,
-            asks=asks(SUE, first=9, episode="more0.1"),
-            next_at=now + MINUTE,
-            cites=Cites(),
-        )
-        await world.escalates(exhausted, visit_id="more0")
-        await world.ended("attempt_failed", notification_id="more0.1.9")
         await world.installation.clock.forward(RETRY)
-
-        async def twice() -> bool:
-            return (await world.kinds("more0.1.9")).count("attempt_started") == 2
-
-        await until(twice)
-        assert (await world.kinds(told)).count("attempt_started") < 3
+        await world.ended("attempt_accepted", notification_id=exhausted.notification_id)
+        assert await world.kinds(step.notification_id) == ["queued", "attempt_started", "attempt_failed"]
         await world.installation.clock.forward(WITHIN)
-        world.webhook.behaviour = "accept"
-        await world.ended("attempt_accepted", notification_id=told)
+        await world.ended("attempt_accepted", notification_id=step.notification_id)
 
 
-async def one_more(world: World, number: int) -> StepStarted:
-    opening, step = await opening_of(world, f"more{number}", SUE)
-    await world.escalates(opening, step, visit_id=f"more{number}")
-    return step
+async def tried_once(world: World, notification_id: str, kind: NotificationKind) -> None:
+    """Record a notification to Sue whose first attempt the provider refused for now."""
+    now = await world.installation.clock.now()
+    message = Message(message_id=f"{notification_id}.sue-webhook", contact_point_id="sue-webhook", channel="webhook")
+    events: list[NotificationEvent] = [
+        NotificationQueued(
+            notification_id=notification_id,
+            recipient_id=SUE,
+            kind=kind,
+            asked_by=STREAM,
+            escalation_id=EPISODE,
+            ladder_no=1,
+            step=None,
+            trigger="check_in_missed",
+            due_at=now,
+            send_at=now,
+            worker_id=WALT,
+            messages=(message,),
+        ),
+        AttemptStarted(
+            notification_id=notification_id,
+            message_id=message.message_id,
+            attempt=1,
+            contact_point_id="sue-webhook",
+            channel="webhook",
+            unknown_at=now + ATTEMPT_LASTS,
+        ),
+        AttemptFailed(
+            notification_id=notification_id,
+            message_id=message.message_id,
+            attempt=1,
+            reason="http_503",
+            retry_at=now + RETRY,
+        ),
+    ]
+    due = NOTIFICATION.deadlines(NOTIFICATION.fold(events))
+    stream_id = stream_of("notification", notification_id)
+    await record_all(world.installation, "notifier", Write(stream_id, 0, events, due, visit_id=VISIT, site_id=SITE))
+
+
+def call_at(started_at: datetime) -> RecipientAttemptStarted:
+    return RecipientAttemptStarted(
+        recipient_id=SUE,
+        message_id="of-another",
+        notification_ids=("of-another",),
+        attempt=1,
+        channel="webhook",
+        started_at=started_at,
+    )

@@ -1,0 +1,120 @@
+"""What people are told: every kind, trigger, trouble and lateness has words of its own, and a bundle has them all."""
+
+from __future__ import annotations
+
+from typing import Any, get_args
+
+import pytest
+
+from services.notifier.application.messages import SOMEBODY, Messages, Said
+from shared.contracts.notifications import NotificationKind
+from shared.contracts.policy import GRAVITY
+from shared.contracts.troubles import Concern, Trouble
+from tests.unit.notifier.examples import DUE, T0, queued, reminder
+
+MESSAGES = Messages("https://front.test")
+LINK = "https://front.test/escalation/e/0123456789abcdef"
+KINDS = [kind for part in get_args(NotificationKind) for kind in get_args(part)]
+TOLD = [kind for kind in KINDS if kind not in ("reminder", "test")]
+TROUBLED = ("trouble", "system")
+
+
+def say(**changes: Any) -> Said:
+    return MESSAGES.say(queued(**changes), "Ania", LINK)
+
+
+def trouble(concern: Concern, **more: Any) -> Trouble:
+    return Trouble(service="checkin", concern=concern, place="visit-v1", **more)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("trigger", [*GRAVITY, None])
+def test_whatever_is_told_has_a_subject_of_one_line_and_a_text(kind: str, trigger: str | None) -> None:
+    said = say(kind=kind, trigger=trigger, occasion=None)
+    assert said.subject.startswith("Lonewatch: ")
+    assert len(said.subject) > len("Lonewatch: a test")
+    assert said.text
+    assert "None" not in said.text
+    assert "\n\n\n" not in said.text
+
+
+def test_every_trigger_is_told_in_words_of_its_own() -> None:
+    assert len({say(trigger=trigger).subject for trigger in GRAVITY}) == len(GRAVITY)
+    assert len({say(trigger=trigger).text for trigger in GRAVITY}) == len(GRAVITY)
+
+
+@pytest.mark.parametrize("kind", TOLD)
+def test_an_escalation_about_ourselves_names_no_worker(kind: str) -> None:
+    said = MESSAGES.say(queued(kind=kind, trigger="system", trouble=trouble("clock_differs")), SOMEBODY, LINK)
+    if kind != "joined":  # that one tells people of something that they know of
+        assert SOMEBODY not in said.subject + said.text
+
+
+@pytest.mark.parametrize("concern", get_args(Concern))
+@pytest.mark.parametrize("trigger", TROUBLED)
+def test_a_trouble_says_which_service_where_and_what_to_do(concern: Concern, trigger: str) -> None:
+    text = say(trigger=trigger, trouble=trouble(concern, from_at=DUE, to_at=T0)).text
+    assert concern == "nobody_reached" or "checkin" in text
+    assert "What to do about it" in text
+    if concern == "system_outage":
+        assert "from 14:00 UTC (2026-03-02) to 14:05 UTC (2026-03-02)" in text
+    else:
+        assert "visit-v1" in text
+
+
+def test_every_trouble_has_words_of_its_own() -> None:
+    concerns = get_args(Concern)
+    assert len({say(trigger="system", trouble=trouble(concern)).text for concern in concerns}) == len(concerns)
+
+
+def test_a_miss_that_fell_into_our_own_outage_says_that_we_could_not_hear_the_worker() -> None:
+    outage = trouble("system_outage", from_at=DUE, to_at=T0)
+    assert (
+        "Lonewatch itself was not running from 14:00 UTC (2026-03-02) to 14:05 UTC (2026-03-02), "
+        "so a check-in could not be received."
+    ) in say(late="system_outage", trouble=outage).text
+    assert "Lonewatch itself was not running for a time" in say(late="system_outage").text
+
+
+def test_another_lateness_is_said_and_none_is_not() -> None:
+    assert "later than it should have" in say(late="nobody_looked_in_time").text
+    assert "later than it should have" not in say().text
+
+
+@pytest.mark.parametrize(
+    ("occasion", "words"),
+    [
+        ("before", "check in"),
+        ("at", "check in"),
+        ("start", "call it off"),
+        ("end", "give a new expected end"),
+        ("report", "report it in Lonewatch"),
+    ],
+)
+def test_a_reminder_says_what_is_awaited_and_what_to_do(occasion: str, words: str) -> None:
+    said = MESSAGES.say(reminder(occasion=occasion), "Ania", None)
+    assert words in said.text
+    assert "Ania" in said.text
+
+
+def test_a_bundle_says_how_many_and_the_gravest_first_each_with_its_link() -> None:
+    said = [
+        MESSAGES.say(queued(kind="all_clear"), "Ben", f"{LINK}1"),
+        MESSAGES.say(queued(), "Cai", f"{LINK}2"),
+        MESSAGES.say(queued(trigger="help", due_at=None), "Dot", f"{LINK}3"),
+        MESSAGES.say(reminder(), "Eve", None),
+    ]
+    bundle = MESSAGES.bundle(said)
+    assert bundle.subject == "Lonewatch: 4 messages, the gravest: Dot asked for help"
+    assert [bundle.text.index(f"{LINK}{number}") for number in (3, 2, 1)] == sorted(
+        bundle.text.index(f"{LINK}{number}") for number in (1, 2, 3)
+    )
+    assert "1. Dot asked for help" in bundle.text
+    assert "2. Cai missed a check-in\n   Due: 14:00 UTC (2026-03-02)" in bundle.text
+    assert "acknowledge what you take" in bundle.text
+
+
+def test_a_bundle_of_which_nothing_is_an_alarm_asks_for_nothing() -> None:
+    bundle = MESSAGES.bundle([MESSAGES.say(queued(kind="all_clear"), name, LINK) for name in ("Ben", "Cai")])
+    assert bundle.subject == "Lonewatch: 2 messages: the escalation about Ben has ended"
+    assert "acknowledge" not in bundle.text
