@@ -22,6 +22,11 @@ SERVICES = ("checkin", "escalation", "notifier", "audit")
 LOG_DATABASE = "lonewatch"
 KEYS_DATABASE = "lonewatch_keys"
 
+# What was applied may be read by every service: the doctor compares it with the release.
+SHOW_MIGRATIONS = """
+GRANT USAGE ON SCHEMA lonewatch TO lonewatch_service; GRANT SELECT ON lonewatch.migration TO lonewatch_service
+"""
+
 _LOCK = 7_203_113
 """Key of the advisory lock that lets one preparation of a server run at a time."""
 
@@ -53,6 +58,7 @@ async def prepare(admin: str, passwords: Mapping[str, str], suffix: str = "") ->
         connection = await asyncpg.connect(address(admin, database + suffix), ssl=False)
         try:
             await migrate(connection, files)
+            await connection.execute(SHOW_MIGRATIONS)
         finally:
             await connection.close()
 

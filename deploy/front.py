@@ -20,6 +20,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from deploy.asking import Asked, Replicas, ask
+from shared.runtime.settings import RING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -40,9 +41,6 @@ LARGEST_BODY = 1024 * 1024
 
 KEPT = 3.0
 """Seconds for which an unused connection to a replica is kept: a replica hangs up after five, and must not be first."""
-
-RING = "Ring your supervisor or the duty desk; if somebody is in danger, the emergency services."
-"""Whom to ring while nobody answers, unless the operator's LONEWATCH_RING says."""
 
 _HOP_BY_HOP = {"connection", "keep-alive", "transfer-encoding", "te", "trailer", "upgrade", "host", "content-length"}
 _CHANGING = {"POST", "PUT", "DELETE", "PATCH"}

@@ -16,9 +16,7 @@ if TYPE_CHECKING:
     from deploy.doctor.target import Target
     from shared.runtime.postgres import Connection
 
-AsTarget = tuple[Callable[["Target"], "Awaitable[list[Finding]]"], ...] if TYPE_CHECKING else tuple
-
-OF_THE_MACHINE: AsTarget = (
+OF_THE_MACHINE = (
     keys.file_is_well,
     machine.disk_has_room,
     channels.mail_can_be_sent,

@@ -49,6 +49,10 @@ async def file_opens_what_is_stored(target: Target, keys: Connection) -> list[Fi
         return []  # said already
     except InvalidUnwrap:
         return [
-            error("wrapping_key_wrong", "The wrapping key is not the one that the stored keys were wrapped with.", _RESTORE)
+            error(
+                "wrapping_key_wrong",
+                "The wrapping key is not the one that the stored keys were wrapped with.",
+                _RESTORE,
+            )
         ]
     return [ok("wrapping_key_fits", "The wrapping key opens what is stored.")]

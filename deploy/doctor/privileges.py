@@ -57,7 +57,11 @@ async def log_is_append_only(_target: Target, log: Connection) -> list[Finding]:
     """Look for anybody who could change what happened."""
     findings = []
     for row in await log.fetch(TOO_MIGHTY):
-        how = "may act as the owner of the log" if row["owns"] and not row["rolsuper"] else "may do anything on the server"
+        how = (
+            "may act as the owner of the log"
+            if row["owns"] and not row["rolsuper"]
+            else "may do anything on the server"
+        )
         findings.append(
             error(
                 "role_too_mighty",
@@ -65,14 +69,14 @@ async def log_is_append_only(_target: Target, log: Connection) -> list[Finding]:
                 f"ALTER ROLE {row['rolname']} NOSUPERUSER NOBYPASSRLS NOCREATEROLE; REVOKE lonewatch_log FROM {row['rolname']}.",
             )
         )
-    for row in await log.fetch(CHANGERS):
-        findings.append(
-            error(
-                "log_can_be_changed",
-                f"{row['rolname']} has {row['privileges']} on log.{row['relname']}: what happened could be changed.",
-                f"REVOKE UPDATE, DELETE, TRUNCATE ON log.{row['relname']} FROM {row['rolname']}, and from every group it is in.",
-            )
+    findings += [
+        error(
+            "log_can_be_changed",
+            f"{row['rolname']} has {row['privileges']} on log.{row['relname']}: what happened could be changed.",
+            f"REVOKE UPDATE, DELETE, TRUNCATE ON log.{row['relname']} FROM {row['rolname']}, and from every group it is in.",
         )
+        for row in await log.fetch(CHANGERS)
+    ]
     return findings or [ok("log_append_only", "Nobody but the server's administrator could change an event.")]
 
 
@@ -93,6 +97,10 @@ async def keys_can_be_used(_target: Target, keys: Connection) -> list[Finding]:
     """Look for what a service may not do with keys and has to."""
     lacking = await keys.fetch(KEYS_LACKING)
     return [
-        error("privilege_missing", f"The keys database refuses {row['what']}.", f"GRANT {row['what']} TO lonewatch_service there.")
+        error(
+            "privilege_missing",
+            f"The keys database refuses {row['what']}.",
+            f"GRANT {row['what']} TO lonewatch_service there.",
+        )
         for row in lacking
     ]

@@ -31,7 +31,9 @@ SOURCE = "SELECT setting, source FROM pg_settings WHERE name = $1"
 READ_ONLY = "SELECT pg_is_in_recovery(), current_setting('default_transaction_read_only')"
 
 # Replicas that finished a cycle within the last hour.
-REPLICAS = "SELECT count(DISTINCT (service, replica)) FROM log.cycle WHERE finished_at > clock_timestamp() - interval '1 h'"
+REPLICAS = (
+    "SELECT count(DISTINCT (service, replica)) FROM log.cycle WHERE finished_at > clock_timestamp() - interval '1 h'"
+)
 
 
 async def answers_for_good(_target: Target, log: Connection) -> list[Finding]:
@@ -41,7 +43,11 @@ async def answers_for_good(_target: Target, log: Connection) -> list[Finding]:
     findings = []
     if standby:
         findings.append(
-            error("server_is_standby", "The server is a standby: nothing can be written.", "Give the primary's address, or promote it.")
+            error(
+                "server_is_standby",
+                "The server is a standby: nothing can be written.",
+                "Give the primary's address, or promote it.",
+            )
         )
     elif read_only == "on":
         findings.append(
@@ -53,23 +59,26 @@ async def answers_for_good(_target: Target, log: Connection) -> list[Finding]:
         )
     if version < OLDEST:
         findings.append(
-            error("server_too_old", f"PostgreSQL {version} is older than {OLDEST}.", f"Move to PostgreSQL {OLDEST} or a later one.")
+            error(
+                "server_too_old",
+                f"PostgreSQL {version} is older than {OLDEST}.",
+                f"Move to PostgreSQL {OLDEST} or a later one.",
+            )
         )
     return findings or [ok("server_writable", f"PostgreSQL {version} can be written to.")]
 
 
 async def settings_keep_data(_target: Target, log: Connection) -> list[Finding]:
     """Look at what makes an answered write outlive a crash."""
-    findings = []
-    for name in ("fsync", "full_page_writes"):
-        if await log.fetchval(KEEPING, name) == "off":
-            findings.append(
-                error(
-                    f"{name}_off",
-                    f"{name} is off: what was answered may be gone, or broken, after a crash.",
-                    f"Set {name} = on (ALTER SYSTEM SET {name} = on) and reload the server.",
-                )
-            )
+    findings = [
+        error(
+            f"{name}_off",
+            f"{name} is off: what was answered may be gone, or broken, after a crash.",
+            f"Set {name} = on (ALTER SYSTEM SET {name} = on) and reload the server.",
+        )
+        for name in ("fsync", "full_page_writes")
+        if await log.fetchval(KEEPING, name) == "off"
+    ]
     if await log.fetchval(KEEPING, "data_checksums") == "off":
         findings.append(
             warning(

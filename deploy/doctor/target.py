@@ -30,7 +30,10 @@ class Target:
     """The state folder of a local installation."""
     clock: Callable[[], datetime] = wall
     """This machine's time."""
-    usage: Callable[[Path], tuple[int, int]] = lambda folder: (shutil.disk_usage(folder).free, shutil.disk_usage(folder).total)
+    usage: Callable[[Path], tuple[int, int]] = lambda folder: (
+        shutil.disk_usage(folder).free,
+        shutil.disk_usage(folder).total,
+    )
     """Bytes that are free on a folder's disk, and all of them."""
 
     @property

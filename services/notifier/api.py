@@ -13,8 +13,9 @@ from services.notifier.readmodel import list_notifications
 from shared.contracts.base import Id
 from shared.decider import Rejected
 from shared.runtime.identity import Identity
+from shared.runtime.problems import problem
 from shared.runtime.service import Running
-from shared.runtime.web import Caller, answer, caller, problem, reader, request_digest
+from shared.runtime.web import Caller, answer, caller, reader, request_digest
 
 router = APIRouter(prefix="/notifier")
 

@@ -19,10 +19,10 @@ from services.notifier.application import (
     Starter,
     TimingOut,
 )
+from services.notifier.application.crash import crash_at
 from services.notifier.channels.mail import Mail
 from services.notifier.channels.webhook import Webhook
 from services.notifier.clock import deadlines
-from services.notifier.crash import crash_at
 from services.notifier.feed import reactions, read_models
 from services.notifier.heartbeat import heartbeat
 from services.notifier.pages import router as pages

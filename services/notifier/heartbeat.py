@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 EVERY = 15.0
 """Seconds between two: a switch that waits for a minute bears the loss of two of them."""
 
+AGAIN = 5.0
+"""Seconds until the next look after one that was not sent: as soon as all is done, the outside should know."""
+
 TIMEOUT = 5.0
 """Seconds that the other side may take: what takes longer is tried again at the next."""
 
@@ -93,11 +96,12 @@ class Heartbeat:
     async def run(self) -> None:
         """Send every 15 s until cancelled."""
         while True:
+            sent = False
             try:
-                await self.beat()
+                sent = await self.beat()
             except Exception:  # a heartbeat that fails is not sent, and the service goes on calling people
                 log.exception("heartbeat_failed")
-            await pause(EVERY)
+            await pause(EVERY if sent else AGAIN)
 
     async def beat(self) -> bool:
         """Send one, unless something speaks against it. Say whether it was sent and taken."""

@@ -6,10 +6,12 @@ brings a stream's deadlines in line whatever it appends.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
+from shared.contracts.envelope import Newer
 from shared.runtime.commands import Decided, write
 from shared.runtime.ids import new_id
 from shared.runtime.log import By
@@ -24,6 +26,9 @@ if TYPE_CHECKING:
 
 MOST_STREAMS = 200
 """Streams of one look: in 30 s no installation needs more, and a larger one takes them in turn."""
+
+AT_ONCE = 10
+"""Streams read at a time: reading histories must not keep the clock of this process waiting."""
 
 # The deadlines of some streams as they stand. Uses the primary key (stream_id, kind, subject).
 ROWS = "SELECT stream_id, kind, subject, due_at FROM log.deadline WHERE stream_id = ANY ($1)"
@@ -56,7 +61,9 @@ class DeadlineCheck:
         """Return where the two differ, after having put it right."""
         stream_ids = list(await self.streams(self.after, MOST_STREAMS))
         self.after = stream_ids[-1] if len(stream_ids) == MOST_STREAMS else ""
-        suspects = await self._suspects(stream_ids)
+        suspects = []
+        for start in range(0, len(stream_ids), AT_ONCE):
+            suspects += await self._suspects(stream_ids[start : start + AT_ONCE])
         # Whoever put it right meanwhile has said so: what does not differ any more is nothing.
         found = [await self._mend(stream_id) for stream_id in suspects]
         return [difference for difference in found if difference]
@@ -66,19 +73,26 @@ class DeadlineCheck:
 
         Rows and history are two looks: only a stream with the same version before and after the rows were read counts.
         """
-        if not stream_ids:
-            return []
-        before = await self.commands.load(stream_ids)
+        before = await self._load(stream_ids)
         rows = await stand(self.commands.pool, stream_ids)
         differ = [
             stream_id
-            for stream_id in stream_ids
-            if not before[stream_id].unreadable and self._expected(before[stream_id]) != self._known(rows[stream_id])
+            for stream_id, stream in before.items()
+            if not stream.unreadable and self._expected(stream) != self._known(rows[stream_id])
         ]
-        if not differ:
-            return []
-        after = await self.commands.load(differ)
-        return [stream_id for stream_id in differ if after[stream_id].version == before[stream_id].version]
+        after = await self._load(differ) if differ else {}
+        return [stream_id for stream_id, stream in after.items() if stream.version == before[stream_id].version]
+
+    async def _load(self, stream_ids: Sequence[str]) -> Mapping[str, Stream]:
+        """Load streams, without those that a later release wrote in: they are its own to look after."""
+        try:
+            return (await self.commands.load(stream_ids)).streams
+        except Newer:
+            found: dict[str, Stream] = {}
+            for stream_id in stream_ids:
+                with suppress(Newer):
+                    found |= (await self.commands.load([stream_id])).streams
+            return found
 
     def _expected(self, stream: Stream) -> Rows:
         state = self.decider.fold(cast("list[Any]", stream.events))

@@ -13,8 +13,9 @@ from shared.decider import Rejected
 from shared.runtime.consumers import Follower
 from shared.runtime.identity import Identity
 from shared.runtime.parking import Parking, Released
+from shared.runtime.problems import problem
 from shared.runtime.reading import Unreadable
-from shared.runtime.web import Caller, caller, problem, reader
+from shared.runtime.web import Caller, caller, reader
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable

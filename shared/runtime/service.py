@@ -18,6 +18,7 @@ import uvicorn
 
 from shared.runtime.clock import pause
 from shared.runtime.clock_check import ClockCheck
+from shared.runtime.columns_check import Columns
 from shared.runtime.commands import Commands
 from shared.runtime.consumers import MissingRowError, Reaction, ReadModel
 from shared.runtime.deadlines import Deadlines, OnDue
@@ -26,7 +27,7 @@ from shared.runtime.identity import Authority
 from shared.runtime.outages import Outages
 from shared.runtime.postgres import LOST, open_pool
 from shared.runtime.sealing import Keyring, WrongWrappingKeyError, read_wrapping_key
-from shared.runtime.self_checks import Check, Columns, SelfChecks
+from shared.runtime.self_checks import Check, SelfChecks
 from shared.runtime.sequencer import Sequencer
 from shared.runtime.settings import RELEASE, ServiceSettings
 from shared.runtime.telemetry import Cycles, configure_logging
@@ -156,7 +157,7 @@ async def running(
 
 def _comparing(base: Base, parts: Parts) -> Sequence[Callable[[], Coroutine[Any, Any, None]]]:
     """Return the loops by which a service compares its own accounts of one thing, and its clock with the log's."""
-    columns = Check("columns", Columns(base.pool, base.name).look)
+    columns = Columns(base.pool, base.name).check
     checks = SelfChecks(base.troubles, [columns, *parts.self_checks], base.cycles)
     return checks.run, ClockCheck(base.pool, base.troubles, base.settings.replica).run
 

@@ -10,7 +10,6 @@ import logging
 import sys
 import traceback
 from contextlib import suppress
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import asyncpg
@@ -36,9 +35,6 @@ FAILURES = Counter(
 )
 CYCLE_AGE = Gauge("lonewatch_cycle_age_seconds", "Since a loop last finished a cycle", ["loop"], registry=REGISTRY)
 FEED_AGE = Gauge("lonewatch_feed_oldest_seconds", "Age of the oldest record not yet applied", registry=REGISTRY)
-
-FRESH = timedelta(seconds=10)
-"""How old a finished cycle or a record not yet applied may be before a service says that it is not ready."""
 
 _WRITE_EVERY = 1.0
 """Seconds between two writes of finished cycles: ten of them fit into what counts as fresh."""

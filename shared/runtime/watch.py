@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from shared.runtime.postgres import Pool
 
 FRESH = timedelta(seconds=10)
-"""How old the newest finished cycle of a service may be: as long as a missed check-in may wait for its alarm."""
+"""How old a finished cycle or a record not yet applied may be: as long as a missed check-in may wait for its alarm."""
 
 UNREAD = 5.0
 """Seconds without a look at the log after which nobody here knows whether anybody watches. Two looks may fail."""

@@ -58,7 +58,12 @@ def told(
     stream = f"notification-{notification_id}"
     message = {"notification_id": notification_id, "message_id": f"{notification_id}.m", "attempt": 1}
     asked_by = "visit-v1" if kind == "reminder" else "escalation-v1"
-    queued = {"notification_id": notification_id, "recipient_id": to, "kind": kind, "asked_by": asked_by}
+    queued: dict[str, Any] = {
+        "notification_id": notification_id,
+        "recipient_id": to,
+        "kind": kind,
+        "asked_by": asked_by,
+    }
     queued |= {"ladder_no": ladder_no, "messages": [{"message_id": f"{notification_id}.m"}]}
     return (
         Fact(f"queued-{name}", minutes, stream, "notification.queued.v1", queued, cause),
@@ -70,7 +75,7 @@ def told(
 
 def entered(name: str, minutes: float, to: str, call: str, *notification_ids: str, attempt: int = 1) -> Fact:
     """Return the entry of a call in the stream of the person called."""
-    data = {"recipient_id": to, "message_id": call, "notification_ids": list(notification_ids)}
+    data: dict[str, Any] = {"recipient_id": to, "message_id": call, "notification_ids": list(notification_ids)}
     data |= {"attempt": attempt, "channel": "webhook", "started_at": iso(minutes)}
     return Fact(name, minutes, f"recipient-{to}", "recipient.attempt_started.v1", data, visit_id=None)
 
@@ -103,7 +108,7 @@ def raised(name: str, minutes: float, cause: str, escalation_id: str) -> Fact:
     """Return an escalation that was opened or joined."""
     visit_id = escalation_id.partition(".")[0]
     kind = "joined" if name.startswith("joined") else "opened"
-    data = {"escalation_id": escalation_id, "trigger_event_id": cause, "asks": [], "trigger": "help"}
+    data: dict[str, Any] = {"escalation_id": escalation_id, "trigger_event_id": cause, "asks": [], "trigger": "help"}
     data |= {"ladder_no": 1, "ladder": {"steps": [{}, {}]}} if kind == "opened" else {"ladder_no": None}
     return Fact(name, minutes, f"escalation-{visit_id}", f"escalation.{kind}.v1", data, cause, visit_id=visit_id)
 

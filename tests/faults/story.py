@@ -48,12 +48,14 @@ async def told(world: LiveWorld, strike: Strike) -> str:
 async def outline(world: LiveWorld, visit: str) -> list[object]:
     """Return what two tellings must have in common: each stream's events in order, and who was told of what.
 
-    Attempts are left out: a message whose outcome nobody knows goes again.
+    Attempts are left out: a message whose outcome nobody knows goes again. So are reminders, of which there are more where
+    somebody has to wait.
     """
-    facts = await world.live.log.facts(visit)
+    facts = [one for one in await world.live.log.facts(visit) if one.type != "visit.reminder_due.v1"]
     streams = [[one.type for one in facts if one.stream_id.startswith(kind)] for kind in ("visit-", "escalation-")]
     queued = [one.data for one in facts if one.type == "notification.queued.v1"]
-    asked = sorted((one["recipient_id"].removeprefix(f"{world.site_id}-"), one["kind"]) for one in queued)
+    asks = [one for one in queued if one["kind"] != "reminder"]
+    asked = sorted((one["recipient_id"].removeprefix(f"{world.site_id}-"), one["kind"]) for one in asks)
     summary = (await world.timeline(visit))["summary"]
     steps = [len(one["steps"]) for one in summary["escalations"]]
     return [*streams, asked, summary["status"], steps]

@@ -14,9 +14,10 @@ import pytest
 import deploy.front
 from deploy import asking
 from deploy.asking import Replicas
-from deploy.front import LARGEST_BODY, RING, create_front
+from deploy.front import LARGEST_BODY, create_front
 from deploy.local.installation import free_port
 from shared.runtime.clock import monotonic, pause
+from shared.runtime.settings import RING
 
 MANY = 400
 """Requests at once: so many visits of one site may be missed in one second."""
@@ -34,8 +35,10 @@ class Replica:
     after: float = 0
     """Seconds that it thinks before it answers."""
     came: list[tuple[str, dict[str, str], bytes]] = field(default_factory=list)
+    open: list[asyncio.StreamWriter] = field(default_factory=list)
 
     async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.open.append(writer)
         line, *rest = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").rstrip().split("\r\n")
         headers = {name.lower(): value for name, _, value in (header.partition(": ") for header in rest)}
         body = await reader.readexactly(int(headers.get("content-length", "0")))
@@ -62,6 +65,9 @@ async def serving(replica: Replica) -> AsyncIterator[Replica]:
         yield replica
     finally:
         server.close()
+        for writer in replica.open:
+            writer.transport.abort()
+        await pause(0)  # the ends of the connections are told in the loop's next turn
 
 
 @pytest.fixture

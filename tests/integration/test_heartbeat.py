@@ -25,10 +25,10 @@ from tests.support.waiting import until
 SECRET = "canary-4711"
 """The part of the address that makes it a credential."""
 
-# Let each service have finished both its loops now.
+# Let each service finish both its loops for as long as a test lasts.
 ALL_AT_WORK = """
 INSERT INTO log.cycle (service, replica, loop, finished_at)
-SELECT service, '1', loop, clock_timestamp() FROM log.owner, unnest(ARRAY['feed', 'clock']) AS loop
+SELECT service, '1', loop, clock_timestamp() + interval '10 min' FROM log.owner, unnest(ARRAY['feed', 'clock']) AS loop
 ON CONFLICT (service, replica, loop) DO UPDATE SET finished_at = excluded.finished_at
 """
 
@@ -142,7 +142,7 @@ async def test_none_is_sent_while_a_loop_of_a_service_has_finished_no_cycle_late
 
 async def test_one_replica_that_goes_on_is_enough(world: World) -> None:
     await world.do(STALE, "checkin", "clock", LONG)
-    await world.do("INSERT INTO log.cycle VALUES ('checkin', '2', 'clock', clock_timestamp())")
+    await world.do("INSERT INTO log.cycle VALUES ('checkin', '2', 'clock', clock_timestamp() + interval '10 min')")
     assert await world.heartbeat.beat()
 
 
@@ -264,6 +264,7 @@ async def test_notifier_sends_it_by_itself(
     installation: Installation, switch: Switch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(heartbeat, "EVERY", 0.1)
+    monkeypatch.setattr(heartbeat, "AGAIN", 0.1)
 
     async def heard_twice() -> bool:
         return len(switch.asked) > 1

@@ -7,7 +7,8 @@ import pytest_asyncio
 
 from shared.contracts.envelope import Recorded
 from shared.contracts.troubles import SelfCheckDiffered
-from shared.runtime.self_checks import Check, Columns, SelfChecks
+from shared.runtime.columns_check import Columns
+from shared.runtime.self_checks import SelfChecks
 from tests.support.services import Installation
 from tests.support.world import ANNA, World, make_world
 
@@ -30,8 +31,8 @@ async def world(installation: Installation) -> AsyncIterator[World]:
 async def look(world: World, service: str) -> list[Recorded]:
     """Let a service look once; return what it has said of differences so far."""
     running, parts = world.installation.running[service], world.installation.parts[service]
-    columns = Check("columns", Columns(running.pool, service).look)
-    await SelfChecks(running.troubles, [columns, *parts.self_checks], running.cycles).look()
+    columns = Columns(running.pool, service)
+    await SelfChecks(running.troubles, [columns.check, *parts.self_checks], running.cycles).look()
     return [
         recorded
         for recorded in await world.installation.history()
@@ -62,6 +63,20 @@ async def test_a_deadline_that_is_not_as_the_history_has_it_is_put_right_and_tol
     assert event.expected != event.found
     assert (told.envelope.stream_id, told.envelope.visit_id) == (f"checkin_trouble-{visit_id}", visit_id)
     assert await look(world, "checkin") == [told], "once"
+
+
+async def test_a_stream_that_a_later_release_wrote_in_keeps_no_other_from_being_looked_at(world: World) -> None:
+    newer, visit_id = await world.started(), await world.started()
+    await world.installation.quiet()
+    await world.installation.admin.execute(
+        "UPDATE log.event SET record = convert_to(replace(replace(convert_from(record, 'UTF8'), 'visit.started.v1',"
+        " 'visit.started.v2'), '\"release\":\"0.', '\"release\":\"9.'), 'UTF8') WHERE stream_id = $1 AND version = 3",
+        f"visit-{newer}",
+    )
+    for stream_id in (f"visit-{newer}", f"visit-{visit_id}"):
+        await world.installation.admin.execute(LOSE, stream_id)
+    (check,) = world.installation.parts["checkin"].self_checks
+    assert [found.place for found in await check.look()] == [f"visit-{visit_id}"]
 
 
 async def test_the_next_step_of_an_escalation_is_put_back_too(world: World) -> None:

@@ -19,6 +19,9 @@ CHAIN = ("checkin", "notifier")
 
 RING = "Ring the duty desk."
 
+AT_WORK = -600.0
+"""Seconds since notifier finished its loops, while it is at work: it goes on for as long as a test lasts."""
+
 # Say that notifier finished both its loops some seconds ago.
 FINISHED = """
 INSERT INTO log.cycle (service, replica, loop, finished_at)
@@ -61,12 +64,12 @@ async def test_the_watch_is_impaired_until_every_service_of_the_chain_has_finish
     await until(own_cycles_are_seen)
     with pytest.raises(ImpairedError):
         known.require()
-    await notifier_looked(world, 0)
+    await notifier_looked(world, AT_WORK)
     known.require()
 
 
 async def test_while_the_watch_is_impaired_no_visit_is_approved_or_started(world: World) -> None:
-    await notifier_looked(world, 0)
+    await notifier_looked(world, AT_WORK)
     planned, approved = await world.planned(), await world.approved()
     await notifier_looked(world, 60)
     for who, path, body in (
@@ -85,7 +88,7 @@ async def test_while_the_watch_is_impaired_no_visit_is_approved_or_started(world
 async def test_while_the_watch_is_impaired_help_check_in_and_end_are_taken_and_the_answer_says_whom_to_ring(
     world: World,
 ) -> None:
-    await notifier_looked(world, 0)
+    await notifier_looked(world, AT_WORK)
     visit_id = await world.started()
     assert "watch" not in await world.done(ANNA, "POST", f"/visits/{visit_id}/check-ins")
     await notifier_looked(world, 60)
@@ -103,7 +106,7 @@ async def test_readiness_says_how_the_watch_is_and_stays_ready(world: World) -> 
     ready = await world.send(None, "GET", "/readyz")
     assert ready.status_code == 200
     assert ready.json()["watch"]["impaired"] is True
-    await notifier_looked(world, 0)
+    await notifier_looked(world, AT_WORK)
     assert (await world.send(None, "GET", "/readyz")).json()["watch"] == {"impaired": False}
 
 

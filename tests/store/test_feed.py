@@ -136,7 +136,7 @@ async def test_a_record_whose_handler_fails_thrice_is_parked_and_holds_up_nothin
 
     await visits(followed)
     async with replica(database.dsn("notifier"), fails) as one:
-        await until(lambda: all_moved(admin, one))
+        await until(lambda: all_moved(one))
         given = one.answers.given
     tokens = await admin.fetch(TOKEN_ROWS)
     expected = [row["position"] for row in tokens if row["stream_id"] != "visit-7" or row["version"] < 3]
@@ -160,7 +160,7 @@ async def test_what_a_read_model_cannot_apply_is_parked_and_passed_over_and_the_
     await visits(followed)
     broken = replace(READ_MODEL, applies={TokenIssued.type: see_or_fail})
     async with replica(database.dsn("notifier"), read_model=broken) as one:
-        await until(lambda: all_moved(admin, one))
+        await until(lambda: all_moved(one))
     tokens = await admin.fetch(TOKEN_ROWS)
     failed = [row["position"] for row in tokens if row["stream_id"] == "visit-7" and row["version"] == 3]
     assert await positions(admin, SEEN) == [row["position"] for row in tokens if row["position"] not in failed]
@@ -168,7 +168,7 @@ async def test_what_a_read_model_cannot_apply_is_parked_and_passed_over_and_the_
     assert await positions(admin, TOLD) == await positions(admin, TOKENS)
 
 
-async def all_moved(admin: asyncpg.Connection[asyncpg.Record], one: Replica) -> bool:
+async def all_moved(one: Replica) -> bool:
     """Let a replica follow; say whether nothing is left to it."""
     await one.follow()
     return await one.feed.look() == 0 and not one.feed.working

@@ -9,6 +9,8 @@ from datetime import datetime, timedelta
 import asyncpg
 import pytest
 
+from shared.contracts.envelope import decode
+from shared.contracts.troubles import DeadlineFailed, DeadlineRecovered
 from shared.decider import Deadline
 from shared.runtime.deadlines import CLAIM, CLAIM_DUE, Deadlines, Due, OnDue
 from shared.runtime.log import WrongExpectedVersion
@@ -22,6 +24,7 @@ SECOND = Deadline("reminder", "v1", T0 + timedelta(minutes=1))
 OTHER_STREAM = Deadline("check_in", "v2", T0)
 KINDS = ["check_in", "reminder"]
 ROWS = "SELECT stream_id, kind, subject, due_at, topic FROM log.deadline ORDER BY stream_id, kind, subject"
+SAID = "SELECT record FROM log.event WHERE type LIKE 'trouble.%' ORDER BY position"
 LET_CLAIMS_RUN_OUT = "UPDATE log.deadline SET claimed_until = claimed_until - interval '3 seconds'"
 
 # The log's time stands still at one instant.
@@ -163,6 +166,47 @@ async def test_the_clock_of_a_service_proposes_each_due_deadline_and_survives_a_
         ("visit-v2", "reminder", SECOND.due_at),
     }
     assert await deadlines(admin) == [SECOND]
+
+
+async def test_a_deadline_whose_handler_fails_thrice_is_a_trouble_once_goes_on_being_tried_and_recovers(
+    checkin: Writer, other_checkin: Writer, admin: asyncpg.Connection[asyncpg.Record]
+) -> None:
+    tried: list[Due] = []
+    broken = True
+
+    async def check_in(due: Due) -> None:
+        tried.append(due)
+        if broken:
+            raise RuntimeError("never shown")
+        await checkin.append(to(due.stream_id, 1, visit_id="v1"))
+
+    async def claimed_again(count: int) -> bool:
+        await admin.execute(LET_CLAIMS_RUN_OUT)
+        return len(tried) >= count
+
+    await checkin.append(to("visit-v1", 0, 1, FIRST, visit_id="v1"))
+    first = asyncio.create_task(clock_of(checkin, {"check_in": check_in}).run())
+    await until(lambda: _said(admin, DeadlineFailed.type))
+    assert len(tried) == 3
+    second = asyncio.create_task(clock_of(other_checkin, {"check_in": check_in}).run())
+    await until(lambda: claimed_again(6))
+    first.cancel()
+    await asyncio.wait({first})
+    broken = False
+    await until(lambda: claimed_again(len(tried) + 1))
+    await until(lambda: _said(admin, DeadlineRecovered.type))
+    second.cancel()
+    await asyncio.wait({second})
+    (failed, recovered) = [decode(row["record"]).event for row in await admin.fetch(SAID)]
+    assert isinstance(failed, DeadlineFailed)
+    assert (failed.deadline_stream_id, failed.due_at, failed.visit_id) == ("visit-v1", FIRST.due_at, "v1")
+    assert failed.detail.startswith("RuntimeError at ")
+    assert "never shown" not in failed.detail
+    assert isinstance(recovered, DeadlineRecovered)
+
+
+async def _said(admin: asyncpg.Connection[asyncpg.Record], type_: str) -> bool:
+    return bool(await admin.fetchval("SELECT count(*) FROM log.event WHERE type = $1", type_))
 
 
 async def _gone(admin: asyncpg.Connection[asyncpg.Record], stream_id: str) -> bool:

@@ -68,6 +68,7 @@ def history_of(*entries: Happened, subject_id: str = "visit1", visit_id: str | N
 
 
 def _stream_of(event: Event, subject_id: str) -> str:
-    """Return the stream of an event: a type begins with the kind of its stream."""
+    """Return the stream of an event: a type begins with the kind of its stream, but for a few."""
     kind = event.type.partition(".")[0]
+    kind = {"trouble": f"{getattr(event, 'service', 'checkin')}_trouble", "operator": "policy"}.get(kind, kind)
     return stream_of(kind, getattr(event, "notification_id", subject_id) if kind == "notification" else subject_id)

@@ -55,6 +55,7 @@ class Live(LiveFaults):
             journals=[self.journal] if self.journal.exists() else [],
             sinks=[self.mail.path, self.webhook.path],
             outages=self.outages if self.outages.exists() else None,
+            heartbeats=self.heartbeat.path,
         )
         assert not violations, "\n".join(f"{one.invariant}  {one.where}: {one.sentence}" for one in violations)
 

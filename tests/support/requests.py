@@ -21,10 +21,12 @@ from fastapi.routing import iter_route_contexts
 from deploy.database import SERVICES
 from shared.contracts.base import OPERATOR_SITE, Event, Sealed, stream_of
 from shared.contracts.roles import Role
-from shared.contracts.visits import GrantGiven, GrantWithdrawn, TokenIssued, WorkerRegistered
+from shared.contracts.visits import GrantGiven, GrantWithdrawn, TokenIssued, VisitEnded, WorkerRegistered
+from shared.runtime.identity import Identity
 from shared.runtime.ids import new_id
 from shared.runtime.links import link_code
-from shared.runtime.log import Append, By, Write
+from shared.runtime.log import Append, By, Outside, Write
+from shared.runtime.web import Caller
 from tests.support.history import SITE, token_of
 from tests.support.services import Installation
 from tests.support.things import (
@@ -91,6 +93,9 @@ class Fresh(StrEnum):
     STARTED = "one that is under way"
     EPISODE = "an escalation about one that is under way"
     NOTIFICATION = "a notification of that escalation"
+    ENDED = "a visit of theirs that has ended"
+    TEST = "a test alarm for them"
+    LOGIN = "the login of the worker whom the request is about"
 
 
 @dataclass(frozen=True)
@@ -107,6 +112,8 @@ class Asked:
     """The site whose roles count, beside those of the operator."""
     own: bool = True
     """Whether the person concerned counts as such."""
+    answers: frozenset[int] = frozenset({200, 201})
+    """What whoever may is answered."""
 
     @property
     def things(self) -> frozenset[str]:
@@ -198,6 +205,12 @@ class Desk:
         await self.credential(worker_id)
         return worker_id
 
+    async def account(self, worker_id: str, login: str, password: str) -> None:
+        """Let somebody sign in."""
+        application = self.installation.apps["checkin"].state.application
+        administrator = Caller(Identity(f"{_AT}{Role.ADMINISTRATOR}"), Outside("test", new_id(), b""), new_id())
+        await application.set_password(administrator, worker_id, login, password, None)
+
     async def make(self, subject: str, things: frozenset[str], number: int) -> list[Mapping[str, str]]:
         """Make as many of each of these things as asked for, and return the ids of each set."""
         visits = [f"{subject}-{n}" for n in range(number)]
@@ -205,21 +218,29 @@ class Desk:
             {
                 Fresh.SUBJECT: subject,
                 Fresh.TOKEN: f"{visit_id}-token",
-                **dict.fromkeys((Fresh.PLANNED, Fresh.APPROVED, Fresh.STARTED), visit_id),
+                **dict.fromkeys((Fresh.PLANNED, Fresh.APPROVED, Fresh.STARTED, Fresh.ENDED), visit_id),
                 Fresh.EPISODE: f"{visit_id}.1",
                 Fresh.NOTIFICATION: f"{visit_id}.1.1",
+                Fresh.TEST: f"{visit_id}-test",
+                Fresh.LOGIN: f"login-{subject}",
             }
             for visit_id in visits
         ]
-        if things - {Fresh.SUBJECT, Fresh.TOKEN}:
+        if things - {Fresh.SUBJECT, Fresh.TOKEN, Fresh.LOGIN, Fresh.TEST}:
             events = 1 if Fresh.PLANNED in things else 2 if Fresh.APPROVED in things else 3
-            await self.append("checkin", *(of_visit("visit", it, it, *visit_of(it, subject)[:events]) for it in visits))
+            events = 4 if Fresh.ENDED in things else events
+            lives = {
+                it: (*visit_of(it, subject), VisitEnded(visit_id=it, reason="completed"))[:events] for it in visits
+            }
+            await self.append("checkin", *(of_visit("visit", it, it, *life) for it, life in lives.items()))
         if things & {Fresh.EPISODE, Fresh.NOTIFICATION}:
             opened = (of_visit("escalation", it, it, opened_for(it, subject)) for it in visits)
             await self.append("escalation", *opened)
         if Fresh.NOTIFICATION in things:
             queued = (of_visit("notification", f"{it}.1.1", it, queued_for(it, subject)) for it in visits)
             await self.append("notifier", *queued)
+        if Fresh.TEST in things:
+            await self.append("notifier", *(_test_alarm(f"{it}-test", subject) for it in visits))
         return made
 
     async def tokens(self, worker_id: str, token_ids: list[str]) -> None:
@@ -278,6 +299,23 @@ async def desk(installation: Installation) -> AsyncIterator[Desk]:
         made = Desk(installation, keys, clients, name)
         await made.prepare()
         yield made
+
+
+def _test_alarm(notification_id: str, recipient_id: str) -> Write:
+    stream_id = stream_of("notification", notification_id)
+    queued = queued_for(notification_id, recipient_id).model_copy(
+        update={
+            "notification_id": notification_id,
+            "recipient_id": recipient_id,
+            "kind": "test",
+            "asked_by": stream_id,
+            "trigger": None,
+            "escalation_id": None,
+            "ladder_no": None,
+            "step": None,
+        }
+    )
+    return Write(stream_id, 0, [queued], site_id=SITE)
 
 
 def _filled(value: Any, ids: Mapping[str, str]) -> Any:

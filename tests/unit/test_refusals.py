@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from shared.contracts.topics import TOPIC_OF_SERVICE
-from shared.runtime import web
+from shared.runtime import problems
 
 SERVICES = tuple(TOPIC_OF_SERVICE)
-COMMON: Mapping[str, str] = vars(web)["_SENTENCES"]
+COMMON: Mapping[str, str] = problems.SENTENCES
 """What every service says of a request, whatever it is about."""
 
 
@@ -62,6 +62,6 @@ def test_no_service_gives_a_code_of_all_services_another_meaning() -> None:
 
 
 def test_each_common_sentence_is_said_by_some_answer() -> None:
-    tree = ast.parse(Path(str(web.__file__)).read_text("utf-8"))
+    tree = ast.parse(Path(str(problems.__file__)).read_text("utf-8"))
     said = [node for node in tree.body if not (isinstance(node, ast.Assign) and words(node) >= COMMON.keys())]
     assert {word for node in said for word in words(node)} >= COMMON.keys()

@@ -128,7 +128,9 @@ def _of_accounts(event: Event, by: str, near: datetime) -> str | None:
         case visits.SignedOut(worker_id=worker_id):
             return f"{person(worker_id)} signed out."
         case visits.SignInLocked(worker_id=worker_id, failures=failures, until_at=until):
-            locked = f"{failures} wrong passwords: nobody signs in as {person(worker_id)} until {clock(until, near)}"
+            locked = (
+                f"after {failures} wrong passwords nobody signs in as {person(worker_id)} until {clock(until, near)}"
+            )
             return f"{locked}; tokens, sessions and calls for help are untouched."
         case _:
             return None
@@ -178,7 +180,7 @@ def _of_escalation(event: Event, near: datetime) -> str | None:
             return f"{what}{late_words(joined.late)}{starts}; told: {_told(asks)}."
         case escalations.StepReachedNobody(turn=turn, next_at=next_at):
             follows = f"what follows is due at {clock(next_at, near)}"
-            return f"none of those asked in turn {turn} of the ladder could be told; {follows}."
+            return f"nobody of those asked in turn {turn} of the ladder could be told; {follows}."
         case escalations.EscalationLapsed(escalation_id=escalation_id, reason=reason, asks=asks):
             came = f"what was awaited came ({plain(reason)})"
             return f"escalation {escalation_id} ended by itself: {came}; told: {_told(asks)}."

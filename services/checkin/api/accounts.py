@@ -19,8 +19,9 @@ from shared.runtime.asking import COOKIE, drop_session, keep_session, require_sa
 from shared.runtime.clock import monotonic, pause
 from shared.runtime.identity import NoIdentity
 from shared.runtime.ids import new_id
+from shared.runtime.problems import problem
 from shared.runtime.records import instant
-from shared.runtime.web import Caller, answer, caller, problem
+from shared.runtime.web import Caller, answer, caller
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

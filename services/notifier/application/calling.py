@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 import structlog
 
 from services.notifier.application.attempts import CALLS, by_of, count, decided, observe_first, outcome_of
+from services.notifier.application.crash import AFTER_CALL, AFTER_OUTCOME, BEFORE_CALL, BEFORE_OUTCOME
 from services.notifier.channels import Receipt, TransportError
-from services.notifier.crash import AFTER_CALL, AFTER_OUTCOME, BEFORE_CALL, BEFORE_OUTCOME
 from shared.runtime.clock import monotonic
 from shared.runtime.commands import Decided
 from shared.runtime.log import Unavailable
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 
     from services.notifier.application.attempts import Sought
     from services.notifier.application.composing import Composer
+    from services.notifier.application.crash import At
     from services.notifier.application.starting import Call
     from services.notifier.channels import Channel
-    from services.notifier.crash import At
     from shared.contracts.notifications import AttemptStarted
     from shared.runtime.commands import Commands
     from shared.runtime.log import Loaded

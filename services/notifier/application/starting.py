@@ -15,7 +15,7 @@ import structlog
 
 from services.notifier.application.attempts import by_of, count, folded, recipient_in, seek
 from services.notifier.application.carrying import carry
-from services.notifier.crash import AFTER_START, BEFORE_START
+from services.notifier.application.crash import AFTER_START, BEFORE_START
 from services.notifier.domain import NEWEST, call_id_of
 from shared.contracts.base import stream_of
 from shared.contracts.notifications import MOST_BUNDLED, AttemptStarted
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
     from services.notifier.application.attempts import Sought
     from services.notifier.application.composing import Composer, Prepared
+    from services.notifier.application.crash import At
     from services.notifier.application.mailbox import Key, Waiting
-    from services.notifier.crash import At
     from shared.contracts.visits import Channel
     from shared.runtime.commands import Commands, Decided, Handled
     from shared.runtime.log import Loaded

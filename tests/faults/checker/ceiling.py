@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
+from hashlib import sha256
 
 from tests.faults.checker.arrivals import ENTERED, STARTED, call_of
 from tests.faults.checker.evidence import Evidence
@@ -18,6 +19,9 @@ SPAN = timedelta(seconds=60)
 UNDER_WAY = timedelta(seconds=22)
 """How long after its start a call may arrive: a process that was stopped gives up after 12 s, a channel after 10 s more.
 So what arrives in a span shorter than ``SPAN`` by this was started within one ``SPAN``."""
+
+BUNDLE, DIGITS = "bundle-", 40
+"""How the id of a call that carries several messages begins, and how many hexadecimal digits of their hash follow."""
 
 REACHED = "notification.not_reached.v1"
 WITHDRAWN = "notification.withdrawn.v1"
@@ -36,6 +40,7 @@ def judge_ceiling(evidence: Evidence) -> Iterator[Violation]:
             yield Violation("I8", f"{message_id} was attempted {len(attempts)} times", attempts[-1].where)
     yield from _entered(log)
     yield from _same_set(entries)
+    yield from _named(log)
 
 
 def _started_at(entry: Event) -> datetime:
@@ -100,3 +105,12 @@ def _same_set(entries: Sequence[Event]) -> Iterator[Violation]:
         carried[entry.data["message_id"]].add(frozenset(entry.data["notification_ids"]))
         if len(carried[entry.data["message_id"]]) > 1:
             yield Violation("I8", "a call went again under its id with something else in it", entry.where)
+
+
+def _named(log: Log) -> Iterator[Violation]:
+    """The id of a bundle follows from its messages, so that the same set goes under the same id after any crash."""
+    for call, attempts in grouped(log.of(STARTED), call_of).items():
+        messages = sorted({str(one.data["message_id"]) for one in attempts})
+        named = BUNDLE + sha256(" ".join(messages).encode()).hexdigest()[:DIGITS]
+        if call.startswith(BUNDLE) and call != named:
+            yield Violation("I8", f"{call} is not the id of what it carries", attempts[-1].where)

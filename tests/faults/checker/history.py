@@ -14,8 +14,7 @@ K = TypeVar("K", bound=Hashable)
 PARKED = "trouble.record_parked.v1"
 
 
-@dataclass(frozen=True)
-class Violation:
+class Violation(NamedTuple):
     """Something that must never be: which invariant, what is wrong, and where."""
 
     invariant: str
@@ -45,8 +44,7 @@ class Event:
         return f"position {self.position} ({self.type} of {self.stream_id})"
 
 
-@dataclass(frozen=True)
-class Row:
+class Row(NamedTuple):
     """A row of log.event: its columns, and the members of its record (None where it is no JSON object)."""
 
     columns: Mapping[str, Any]
@@ -58,8 +56,7 @@ class Row:
         return f"position {self.columns['position']} ({self.columns['type']} of {self.columns['stream_id']})"
 
 
-@dataclass(frozen=True)
-class Command:
+class Command(NamedTuple):
     """A row of log.command: an id from outside and what it became."""
 
     source: str

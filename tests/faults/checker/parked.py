@@ -8,13 +8,14 @@ from hashlib import sha256
 from tests.faults.checker.effects import CLOSES, owed
 from tests.faults.checker.evidence import Evidence
 from tests.faults.checker.history import PARKED, Event, Log, Violation, grouped
+from tests.faults.checker.ladders import EXHAUSTED, RAN_OUT, STEP
 from tests.faults.checker.raised import RAISED, TRIGGERS, raised_by
 
 SETTLED = ("trouble.record_replayed.v1", "trouble.record_discarded.v1")
 
 URGENT = {
     "escalation": frozenset(TRIGGERS),
-    "notifier": frozenset({"escalation.step_started.v1", "escalation.joined.v1", "escalation.exhausted.v1"}),
+    "notifier": frozenset({STEP, EXHAUSTED, RAN_OUT, *CLOSES, "escalation.joined.v1", "escalation.lapsed.v1"}),
     "checkin": frozenset(CLOSES),
 }
 """Consumer to the types that it never holds back behind another record: they tell somebody, or resume a watch."""

@@ -32,6 +32,9 @@ CAME = frozenset(
 """What shows that something awaited came after all: then an alarm about its absence is moot."""
 
 RAISED = ("escalation.opened.v1", "escalation.joined.v1")
+LOST = "lost-"
+"""Begins the id of a trigger that is no event: an episode is open of which the opening cannot be read."""
+
 SYSTEM = "escalation-system.operator"
 """The escalations about Lonewatch itself: what cannot be raised for its visit is raised here."""
 
@@ -39,7 +42,13 @@ SYSTEM = "escalation-system.operator"
 def raised_by(log: Log) -> Mapping[str, Sequence[Event]]:
     """Return what each trigger opened or joined, by the trigger's id. A join of several parts counts once."""
     firsts = (event for event in log.of(*RAISED) if event.data.get("part", 1) == 1)
-    return grouped(firsts, lambda event: str(event.data["trigger_event_id"]))
+    return grouped(firsts, _trigger_id)
+
+
+def _trigger_id(raised: Event) -> str:
+    """Return which trigger it names. That an opening cannot be read is numbered within its stream."""
+    named = str(raised.data["trigger_event_id"])
+    return f"{raised.stream_id} {named}" if named.startswith(LOST) else named
 
 
 def triggers_of(evidence: Evidence) -> Iterator[Event]:
@@ -68,7 +77,10 @@ def judge_raised(evidence: Evidence) -> Iterator[Violation]:
                 TRIGGERS[trigger.type], "the escalation came later than 10 s after its trigger", trigger.where
             )
     for trigger_id, found in raised.items():
-        yield from _has_trigger(_triggers(evidence.log, trigger_id), found[0])
+        if not found[0].data["trigger_event_id"].startswith(LOST):
+            yield from _has_trigger(_triggers(evidence.log, trigger_id), found[0])
+        elif not any(stream_id.startswith("escalation-") for stream_id in evidence.log.torn):
+            yield Violation("I3", "an escalation is raised for an opening that can be read", found[0].where)
 
 
 def _triggers(log: Log, trigger_id: str) -> Sequence[Event]:

@@ -39,9 +39,24 @@ def test_the_command_prints_what_is_wrong_and_fails(
         database = runner.run(clone.__aenter__())
         try:
             runner.run(execute(database, [*HEALTHY, *ENDS]))
-            arguments = ["--dsn", database.admin, "--journal", str(journal), "--outages", str(outages), "--settle", "5"]
+            beats = lines_of(tmp_path / "beats", [{"at": iso(0.5)}, {"at": iso(1.5)}])
+            arguments = [
+                "--heartbeats",
+                str(beats),
+                "--dsn",
+                database.admin,
+                "--journal",
+                str(journal),
+                "--outages",
+                str(outages),
+                "--settle",
+                "5",
+            ]
             assert main([*arguments, "--sinks", str(sink)]) == 0
             assert capsys.readouterr().out == ""
+            lines_of(beats, [{"at": iso(0.5)}])
+            assert main([*arguments, "--sinks", str(sink)]) == 1
+            assert capsys.readouterr().out.startswith("I13  from 2026-03-02T09:01:00+00:00: no heartbeat came after")
             runner.run(execute(database, (), "UPDATE log.event SET actor = 'eve' WHERE event_id = 'ack'"))
             assert main([*arguments, "--clock-moved"]) == 1
             assert (
@@ -73,7 +88,7 @@ async def test_a_journal_notes_what_was_answered_and_what_was_not(tmp_path: Path
     def answer(request: httpx2.Request) -> httpx2.Response:
         match request.headers["Idempotency-Key"]:
             case "taken":
-                return httpx2.Response(200, json={"position": 7})
+                return httpx2.Response(200, json={"position": 7, "watch": {"impaired": True, "ring": "Ring."}})
             case "refused":
                 return httpx2.Response(409, json={"code": "visit_ended"})
             case "strange":
@@ -88,7 +103,7 @@ async def test_a_journal_notes_what_was_answered_and_what_was_not(tmp_path: Path
             await journal.send("check_in", "/checkin/visits/v1/check-ins", key=key, visit_id="v1")
     noted = read_journal(path)
     assert [(one.id, one.status, one.answer) for one in noted] == [
-        ("taken", 200, {"position": 7}),
+        ("taken", 200, {"position": 7, "watch": {"impaired": True, "ring": "Ring."}}),
         ("refused", 409, {"code": "visit_ended"}),
         ("strange", 502, {}),
         ("lost", None, {}),
@@ -101,6 +116,12 @@ def test_the_sinks_own_files_are_understood(tmp_path: Path) -> None:
     mail = {"at": iso(1), "channel": "mail", "message_id": "<v1.1.m@x.test>", "behaviour": "accept"}
     webhook = {"at": iso(1), "channel": "webhook", "headers": {"webhook-id": "v1.2.m"}, "behaviour": "hang"}
     unsigned = webhook | {"headers": {}}
+    bundle = {"at": iso(1), "channel": "webhook", "headers": {"webhook-id": "bundle-1"}, "behaviour": "accept"}
+    of_two = bundle | {"body": {"data": {"notifications": [{"notification_id": "n1"}, {"notification_id": "n2"}]}}}
+    of_one = webhook | {"body": {"data": {"notification_id": "n3"}}}
+    said = mail | {"notification_ids": ["n4"]}
+    carried = read_arrivals(lines_of(tmp_path / "sink", [mail, of_two, of_one, said, bundle | {"body": "no JSON"}]))
+    assert [one.notification_ids for one in carried] == [(), ("n1", "n2"), ("n3",), ("n4",), ()]
     found = read_arrivals(lines_of(tmp_path / "sink", [mail, webhook, unsigned]))
     assert [(one.message_id, one.outcome) for one in found] == [
         ("v1.1.m", "accepted"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,8 +15,8 @@ if TYPE_CHECKING:
     from tests.faults.made_up_log import Connection
 
 WITHOUT_A_VISIT = Fact("help-w", 177, "worker-w7", "worker.help_requested.v1", key="help-w", actor="w7", visit_id=None)
-OPENED = Fact(**{**vars(raised("opened-w", 177.05, "help-w", "w7.1")), "visit_id": None})
-STEP = Fact(**{**vars(step("step-w", 177.05, "w7.1", 1, 300)), "visit_id": None})
+OPENED = replace(raised("opened-w", 177.05, "help-w", "w7.1"), visit_id=None)
+STEP = replace(step("step-w", 177.05, "w7.1", 1, 300), visit_id=None)
 ANSWERED = line("ask_for_help", "help-w", 176.99, source="http:w7", visit_id=None)
 
 
@@ -47,8 +48,8 @@ SPOILT: dict[str, tuple[Story, dict[str, Any], str]] = {
     "help waits until the escalation is late": (
         with_also(
             WITHOUT_A_VISIT,
-            Fact(**{**vars(OPENED), "minutes": 177.2}),
-            Fact(**{**vars(STEP), "minutes": 177.2}),
+            replace(OPENED, minutes=177.2),
+            replace(STEP, minutes=177.2),
         ),
         ANSWERED,
         "later than 10 s",

@@ -49,7 +49,6 @@ SOUND: dict[str, dict[str, Any]] = {
     "a check-in that nobody could take": said("check_in", 503, RING),
     "no answer at all": said("check_in", None),
     "an approval of long ago that is sent again": line("approve_visit", "approve-v1", 146, source="http:anna"),
-    "a check-in of long ago that is sent again": line("check_in", "in-1", 146, answer={"position": 9, **RING}),
     "a call for help": line("ask_for_help", "help-0", 146, answer=RING),
 }
 HELP_IN_THE_DARK = Fact(

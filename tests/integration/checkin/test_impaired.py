@@ -6,22 +6,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any
 
 import pytest
 
 from shared.contracts.troubles import OutageRecorded
-from shared.contracts.visits import CheckInMissed, OperatorLadderSet
+from shared.contracts.visits import CheckInMissed
 from shared.runtime.commands import Decided
 from shared.runtime.ids import new_id
 from shared.runtime.log import By, Loaded, Write
 from shared.runtime.watch import ImpairedError
 from tests.support.world import ANNA, BEN, GRACE, INTERVAL, World
-from tests.unit.checkin.examples import POLICY_1, YES
+from tests.unit.checkin.examples import YES
 
 MINUTE = timedelta(minutes=1)
 OUTAGES = "checkin_trouble-outage"
-LADDER: dict[str, Any] = POLICY_1.ladders[0].model_dump(mode="json") | {"trigger": "system"}
 
 
 class Impaired:
@@ -146,32 +144,3 @@ async def test_a_check_in_is_taken_where_the_outage_cannot_be_recorded(world: Wo
     state = world.installation.apps["checkin"].state
     state.application = replace(state.application, note_outage=note_outage)
     assert not (await world.done(ANNA, "POST", f"/visits/{visit_id}/check-ins"))["missed"]
-
-
-# ------------------------------------------------------------------------------------------- the operator's own ladder
-
-
-async def test_the_operators_own_ladder_is_set_by_an_administrator_and_kept_apart_from_policies(world: World) -> None:
-    await world.done(None, "PUT", "/operator-ladder", LADDER)
-    await world.done(None, "PUT", "/operator-ladder", LADDER)
-    [recorded] = await world.installation.history("policy-operator")
-    assert isinstance(recorded.event, OperatorLadderSet)
-    assert recorded.event.ladder.model_dump(mode="json") == LADDER
-    assert (await world.refused(BEN, "PUT", "/operator-ladder", LADDER))[0] == 403
-    assert await world.refused(None, "GET", "/policies/operator") == (404, "policy_unknown")
-
-
-async def test_a_ladder_for_another_trigger_is_not_the_operators_own(world: World) -> None:
-    response = await world.send(None, "PUT", "/operator-ladder", LADDER | {"trigger": "help"})
-    assert (response.status_code, response.json()["code"]) == (422, "invalid")
-    assert "for the trigger system" in response.text
-    assert await world.refused(None, "PUT", "/operator-ladder", LADDER | {"steps": []}) == (422, "invalid")
-    assert await world.installation.history("policy-operator") == []
-
-
-async def test_no_policy_is_adopted_under_the_operators_id(world: World) -> None:
-    policy = POLICY_1.model_dump(mode="json") | {"policy_id": "operator"}
-    assert await world.refused(None, "POST", "/policies", policy) == (409, "policy_reserved")
-    await world.done(None, "PUT", "/operator-ladder", LADDER)
-    site = {"site_id": "nowhere", "name": "Nowhere", "policy_id": "operator"}
-    assert await world.refused(None, "POST", "/sites", site) == (404, "policy_unknown")

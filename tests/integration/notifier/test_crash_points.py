@@ -11,8 +11,8 @@ import httpx2
 import pytest
 
 from services.notifier.application import Caller, Composer, Messages, People, Sender, Starter, TimingOut
+from services.notifier.application.crash import CRASH_POINTS, crash_at, nothing
 from services.notifier.channels.webhook import Webhook
-from services.notifier.crash import CRASH_POINTS, crash_at, nothing
 from services.notifier.domain import ATTEMPT_LASTS, NOTIFICATION
 from shared.contracts.base import stream_of
 from shared.contracts.notifications import AttemptStarted, Message, NotificationQueued
@@ -23,7 +23,7 @@ from tests.integration.notifier.test_sending import idle
 from tests.support.history import MINUTE, SITE, SUE, record_all
 
 if TYPE_CHECKING:
-    from services.notifier.crash import At
+    from services.notifier.application.crash import At
     from shared.runtime.service import Running
 
 RUNS = 100

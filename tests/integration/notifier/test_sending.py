@@ -12,16 +12,28 @@ import pytest
 from pydantic import SecretStr
 
 from services.notifier.app import build, channels
-from services.notifier.application import Caller, Composer, Messages, People, Sender, Starter, TimingOut
+from services.notifier.application import (
+    Caller,
+    Composer,
+    Messages,
+    People,
+    Sender,
+    Starter,
+    TimingOut,
+    calling,
+    starting,
+)
+from services.notifier.application.crash import nothing
+from services.notifier.application.sending import SendingFailedError
 from services.notifier.channels import Channel, Outgoing, Receipt
 from services.notifier.channels.mail import Mail
-from services.notifier.crash import nothing
 from services.notifier.domain import ATTEMPT_LASTS
 from services.notifier.settings import Settings
+from shared.contracts.escalations import AcknowledgementRanOut
 from shared.contracts.notifications import AttemptFailed, AttemptUnknown, Message, NotificationQueued
-from shared.runtime.commands import Commands
+from shared.runtime.commands import Commands, Handled
 from shared.runtime.deadlines import Due
-from shared.runtime.log import Append, Outcome
+from shared.runtime.log import Append, Outcome, WrongExpectedVersion
 from shared.runtime.service import Base, Parts, Running, running
 from shared.runtime.telemetry import REGISTRY
 from tests.integration.notifier.conftest import (
@@ -33,7 +45,9 @@ from tests.integration.notifier.conftest import (
     VISIT,
     World,
     acknowledged,
+    asks,
     opened,
+    opening_of,
 )
 from tests.support.history import SAM, SITE, SUE, WALT, record
 from tests.support.sinks import arrivals
@@ -262,3 +276,90 @@ def test_each_way_to_secure_mail_is_one_of_the_channel(
     mail = channels(settings)["mail"]
     assert isinstance(mail, Mail)
     assert mail.tls == tls
+
+
+async def test_a_process_that_was_stopped_between_start_and_call_does_not_call_too_late(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await queued(world)
+    passed = iter([0.0])
+    monkeypatch.setattr(calling, "monotonic", lambda: 13.0)
+    monkeypatch.setattr(starting, "monotonic", lambda: next(passed))
+    async with idle(world) as service:
+        stuck = Stuck()
+        await sent(sender(service, stuck))
+    assert not stuck.called.is_set()
+    assert await world.kinds() == ["queued", "attempt_started"], "its own deadline makes it unknown"
+
+
+async def test_a_service_that_stops_lets_a_call_end_and_leaves_the_rest_to_its_row(world: World) -> None:
+    await world.can_be_reached(SUE, "webhook")
+    world.webhook.behaviour = "hang"
+    async with world.installation.service("notifier", token="nobody", **world.settings):
+        await world.escalates(*await opened(world, SUE))
+        await arrivals(world.webhook, 1)
+        ran_out = AcknowledgementRanOut(
+            escalation_id=EPISODE, by=SAM, asks=asks(SUE, first=2), next_at=await world.installation.clock.now()
+        )
+        await world.escalates(ran_out)
+        await world.outcome("queued", notification_id=f"{EPISODE}.2")  # which waits for its slot
+        hung_up = asyncio.create_task(world.webhook.hang_up())
+    await hung_up
+    assert await world.kinds() == ["queued", "attempt_started", "attempt_unknown"]
+    assert await world.kinds(f"{EPISODE}.2") == ["queued"]
+    assert await world.installation.admin.fetchval("SELECT count(*) FROM log.deadline WHERE kind = 'send'") == 2
+
+
+async def test_what_falls_due_by_the_thousand_is_handed_over_at_once(world: World) -> None:
+    async with idle(world) as service:
+        one = sender(service, Stuck())
+        for number in range(2400):
+            await one.hand_over(Due(f"notification-none{number}", "send", "m1", DUE.due_at))
+        (task,) = one.tasks
+        assert not task.done(), "whoever hands over does not wait"
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_a_message_that_cannot_be_read_keeps_nobody_else_waiting_and_is_said_to_fail(world: World) -> None:
+    await queued(world)
+    broken = Due("notification-none", "send", "m1", DUE.due_at)
+    async with idle(world) as service:
+        one = sender(service, Faulty())
+        await one.hand_over(broken)
+        await sent(one)
+        assert (await world.kinds())[:2] == ["queued", "attempt_started"]
+        with pytest.raises(SendingFailedError):
+            await one.hand_over(broken)
+        await asyncio.gather(*one.tasks)
+
+
+async def test_one_escalation_where_others_are_always_first_holds_up_none_of_the_others_of_a_call(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await world.can_be_reached(SUE, "webhook")
+    told = {f"visit{number}.1.1" for number in range(1, 7)}
+    hot, handle = "escalation-visit3", Commands.handle
+
+    async def refusing(self: Commands, name: str, stream_ids: Any, *given: Any, **more: Any) -> Handled:
+        if name == "start_attempt" and hot in stream_ids:
+            raise WrongExpectedVersion(hot)
+        return await handle(self, name, stream_ids, *given, **more)
+
+    def learnt() -> set[str]:
+        return {one for line in world.webhook.arrivals for one in line["notifications"]}
+
+    async def all_but_one() -> bool:
+        return learnt() == told - {"visit3.1.1"}
+
+    async def everything() -> bool:
+        return learnt() == told
+
+    monkeypatch.setattr(Commands, "handle", refusing)
+    async with world.installation.service("notifier", token="nobody", **world.settings):
+        for number in range(1, 7):
+            opening, step = await opening_of(world, f"visit{number}", SUE)
+            await world.escalates(opening, step, visit_id=f"visit{number}")
+        await until(all_but_one)
+        monkeypatch.setattr(Commands, "handle", handle)
+        await until(everything)

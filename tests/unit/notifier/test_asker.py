@@ -13,6 +13,7 @@ from shared.contracts.escalations import (
     AcknowledgementRanOut,
     EscalationAcknowledged,
     EscalationJoined,
+    EscalationLapsed,
     EscalationOpened,
     EscalationResolved,
     EscalationStoodDown,
@@ -21,8 +22,12 @@ from shared.contracts.visits import (
     CheckInMissed,
     CheckInRecorded,
     ReminderDue,
+    VisitCancelled,
     VisitEnded,
     VisitExtended,
+    VisitPlanned,
+    VisitRefused,
+    VisitReported,
     VisitStarted,
     WatchResumed,
 )
@@ -173,3 +178,58 @@ def test_a_reminder_and_an_all_clear_ask_for_no_answer() -> None:
 
 def test_an_asker_of_nothing_is_the_beginning() -> None:
     assert asker_of([]) == Asker()
+
+
+LAPSED = EscalationLapsed(escalation_id="v1.1", visit_id="v1", reason="visit_started", asks=())
+PLANNED = VisitPlanned(
+    visit_id="v1",
+    site_id="s1",
+    worker_id="ania",
+    kind="home_visit",
+    starts_at=DUE,
+    expected_end_at=DUE,
+    interval=timedelta(minutes=30),
+    grace=timedelta(minutes=5),
+    remind_before=timedelta(minutes=5),
+    policy_id="p1",
+    policy_version=1,
+)
+CANCELLED = VisitCancelled(visit_id="v1", reason="not_needed")
+REFUSED = VisitRefused(visit_id="v1", by="ben", reason="unsafe")
+REPORTED = VisitReported(visit_id="v1", by="ania", went="well")
+
+
+def test_when_what_was_awaited_came_only_the_all_clear_is_wanted() -> None:
+    asker = asker_of([opened(), LAPSED])
+    assert unwanted(queued(), asker) == "escalation_ended"
+    assert unwanted(queued(kind="all_clear"), asker) is None
+
+
+@pytest.mark.parametrize(
+    ("occasion", "history", "reason"),
+    [
+        ("start", [PLANNED], None),
+        ("start", [], None),
+        ("start", [PLANNED, STARTED], "visit_started"),
+        ("start", [PLANNED, CANCELLED], "visit_ended"),
+        ("start", [PLANNED, REFUSED], "visit_ended"),
+        ("end", [PLANNED, STARTED], None),
+        ("end", [PLANNED, STARTED, CHECKED_IN], None),
+        ("end", [PLANNED, STARTED, MISSED], None),
+        ("end", [PLANNED, STARTED, extended()], "visit_extended"),
+        ("end", [PLANNED, STARTED, ENDED], "visit_ended"),
+        ("report", [PLANNED, STARTED, ENDED], None),
+        ("report", [PLANNED, STARTED, ENDED, REPORTED], "visit_reported"),
+    ],
+)
+def test_a_reminder_of_what_does_not_come_is_wanted_until_it_comes(
+    occasion: str, history: list[Event], reason: str | None
+) -> None:
+    assert unwanted(reminder(occasion=occasion), asker_of(history)) == reason
+
+
+@pytest.mark.parametrize("history", [[], [opened(), RESOLVED], [STARTED, ENDED]])
+def test_a_test_alarm_is_always_wanted_and_asks_for_no_acknowledgement(history: list[Event]) -> None:
+    asked = queued(kind="test", escalation_id=None, ladder_no=None, asked_by="notification-test-1")
+    assert unwanted(asked, asker_of(history)) is None
+    assert unanswerable(asked, asker_of(history)) == "asks_for_no_answer"

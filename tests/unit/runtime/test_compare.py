@@ -6,7 +6,7 @@ import orjson
 import pytest
 
 from shared.contracts.topics import shard_of
-from shared.runtime.self_checks import COPIES, INSTANTS, compare
+from shared.runtime.columns_check import COPIES, INSTANTS, compare
 from tests.unit.checkin.examples import T0
 
 RECORD: dict[str, Any] = {

@@ -1,0 +1,101 @@
+"""Whether somebody administers, and whether each site's ladders have people who can be reached. Reads codes and ids only."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from deploy.doctor.finding import Finding, error, ok, warning
+from shared.contracts.base import OPERATOR_SITE
+from shared.contracts.roles import Role
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from deploy.doctor.target import Target
+    from shared.runtime.postgres import Connection
+
+# What says who is who, in order.
+FACTS = """
+SELECT type, record FROM log.event WHERE topic = 'lonewatch.visits.v1' AND type = ANY (ARRAY[
+    'grant.given.v1', 'grant.withdrawn.v1', 'site.registered.v1', 'policy.adopted.v1', 'worker.contact_points_set.v1'
+]) ORDER BY position
+"""
+
+_ADMINISTRATORS = """
+SELECT type, record FROM log.event WHERE stream_id = 'grant-operator' ORDER BY position
+"""
+
+
+@dataclass
+class Known:
+    """Who holds what where, who can be reached, and what each site's policy asks for."""
+
+    held: defaultdict[str, set[tuple[str, str]]] = field(default_factory=lambda: defaultdict(set))
+    """By site: pairs of worker id and role."""
+    policy_of: dict[str, str] = field(default_factory=dict)
+    asked: dict[str, frozenset[str]] = field(default_factory=dict)
+    """By policy: the roles of its ladders."""
+    reachable: set[str] = field(default_factory=set)
+
+    def learn(self, type_: str, data: Mapping[str, Any]) -> None:
+        """Take one event."""
+        match type_:
+            case "grant.given.v1":
+                self.held[data["site_id"]].add((data["worker_id"], data["role"]))
+            case "grant.withdrawn.v1":
+                self.held[data["site_id"]].discard((data["worker_id"], data["role"]))
+            case "site.registered.v1":
+                self.policy_of[data["site_id"]] = data["policy_id"]
+            case "policy.adopted.v1":
+                ladders = data["policy"]["ladders"]
+                roles = frozenset(role for ladder in ladders for step in ladder["steps"] for role in step["notify"])
+                self.asked[data["policy_id"]] = roles
+            case "worker.contact_points_set.v1":
+                (self.reachable.add if data["contact_points"] else self.reachable.discard)(data["worker_id"])
+
+
+async def somebody_administers(_target: Target, log: Connection) -> list[Finding]:
+    """Look for an administrator of the operator."""
+    known = Known()
+    for row in await log.fetch(_ADMINISTRATORS):
+        known.learn(row["type"], json.loads(row["record"])["data"])
+    if not any(role == Role.ADMINISTRATOR for _, role in known.held[OPERATOR_SITE]):
+        return [
+            error(
+                "no_administrator",
+                "Nobody is an administrator of the operator.",
+                "Start checkin with LONEWATCH_FIRST_ADMINISTRATOR_FILE; 'lonewatch up' does.",
+            )
+        ]
+    return [ok("administrator_there", "Somebody is an administrator of the operator.")]
+
+
+async def ladders_reach_somebody(_target: Target, log: Connection) -> list[Finding]:
+    """Look at each site's ladders: roles that nobody holds, and whether anybody who holds one can be reached."""
+    known = Known()
+    for row in await log.fetch(FACTS):
+        known.learn(row["type"], json.loads(row["record"])["data"])
+    findings = []
+    for site_id, policy_id in sorted(known.policy_of.items()):
+        roles = known.asked.get(policy_id, frozenset())
+        holders = known.held[site_id] | known.held[OPERATOR_SITE]
+        if unheld := sorted(roles - {role for _, role in holders}):
+            findings.append(
+                warning(
+                    "ladder_role_unheld",
+                    f"Nobody at {site_id} is {', '.join(unheld)}, whom its ladders tell.",
+                    "Give the roles to people of the site, or adopt a policy without them.",
+                )
+            )
+        if not any(role in roles and worker_id in known.reachable for worker_id, role in holders):
+            findings.append(
+                warning(
+                    "nobody_reachable",
+                    f"Nobody whom the ladders of {site_id} tell has a contact point.",
+                    "Set contact points of theirs, then try with 'lonewatch test-alarm'.",
+                )
+            )
+    return findings or [ok("ladders_reach_somebody", "Every site's ladders have people who can be reached.")]

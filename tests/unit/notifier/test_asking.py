@@ -1,0 +1,115 @@
+"""Who is told what, from an event that asks and the stream that it stands in: also where that cannot be read as a whole."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from services.notifier.application.asking import ASKING, URGENT, queues_of
+from shared.contracts.base import Cites, Event
+from shared.contracts.envelope import Recorded
+from shared.contracts.escalations import (
+    Ask,
+    EscalationJoined,
+    EscalationLapsed,
+    EscalationOpened,
+    EscalationResolved,
+    StepStarted,
+)
+from shared.contracts.troubles import UNKNOWN_WORKER, Trouble
+from shared.contracts.visits import ReminderDue
+from tests.unit.notifier.examples import DUE, T0
+from tests.unit.notifier.test_asker import opened
+
+if TYPE_CHECKING:
+    from services.notifier.domain import Queue
+
+ASKS = (Ask(notification_id="v1.1.1", worker_id="anna", roles=()),)
+STEP = StepStarted(escalation_id="v1.1", ladder_no=1, step=1, name="Ring", asks=ASKS, next_at=T0, cites=Cites())
+TROUBLE = Trouble(service="checkin", concern="record_parked", place="7")
+
+
+def joined(**changes: Any) -> EscalationJoined:
+    facts: dict[str, Any] = {
+        "escalation_id": "v1.1",
+        "trigger": "help",
+        "trigger_event_id": "e2",
+        "due_at": None,
+        "ladder": None,
+        "ladder_no": 2,
+        "asks": ASKS,
+        **changes,
+    }
+    return EscalationJoined(**facts)
+
+
+def lapsed(worker_id: str | None) -> EscalationLapsed:
+    return EscalationLapsed(escalation_id="v1.1", visit_id="v1", worker_id=worker_id, reason="visit_started", asks=ASKS)
+
+
+def told(event: Event, *history: Event) -> Queue:
+    """Return what one person is told by an event, in a stream of which this can be read."""
+
+    class Asked:
+        """Stands for a record: only its event and its stream are looked at."""
+
+        class envelope:  # noqa: N801 -- as the record names it
+            stream_id = "escalation-v1"
+
+    asked: Any = Asked()
+    asked.event = event
+    recorded: Recorded = asked
+    (queue,) = queues_of(recorded, history, T0)
+    return queue
+
+
+def test_a_message_says_what_the_opening_says_of_whom_why_and_how_late() -> None:
+    opening = opened().model_copy(update={"late": "system_outage", "trouble": TROUBLE})
+    queue = told(STEP, opening, STEP)
+    assert (queue.worker_id, queue.trigger, queue.due_at) == ("ania", "check_in_missed", DUE)
+    assert (queue.late, queue.trouble) == ("system_outage", TROUBLE)
+
+
+def test_where_the_opening_cannot_be_read_somebody_is_told_all_the_same_without_a_name() -> None:
+    queue = told(STEP, STEP)
+    assert (queue.recipient_id, queue.worker_id, queue.trigger) == ("anna", UNKNOWN_WORKER, None)
+
+
+def test_what_the_event_itself_says_is_told_where_the_opening_cannot_be_read() -> None:
+    queue = told(joined(trigger="trouble", trouble=TROUBLE, late="system_outage"))
+    assert (queue.kind, queue.worker_id, queue.trigger) == ("joined", UNKNOWN_WORKER, "trouble")
+    assert (queue.trouble, queue.late) == (TROUBLE, "system_outage")
+    ended = EscalationResolved(
+        escalation_id="v1.1",
+        visit_id="v1",
+        worker_id="ania",
+        by="b",
+        confirmed_by="b",
+        how="rang",
+        note=None,
+        asks=ASKS,
+    )
+    assert told(ended).worker_id == "ania"
+
+
+@pytest.mark.parametrize(("worker_id", "expected"), [("ania", "ania"), (None, UNKNOWN_WORKER)])
+def test_whoever_was_told_hears_that_what_was_awaited_came(worker_id: str | None, expected: str) -> None:
+    queue = told(lapsed(worker_id))
+    assert (queue.kind, queue.worker_id) == ("all_clear", expected)
+
+
+def test_a_step_says_what_started_its_own_ladder_also_where_only_that_can_be_read() -> None:
+    assert told(STEP.model_copy(update={"ladder_no": 2}), opened(), joined()).trigger == "help"
+    assert told(STEP.model_copy(update={"ladder_no": 2}), joined()).trigger == "help"
+
+
+def test_a_reminder_says_of_what_it_reminds() -> None:
+    due = ReminderDue(visit_id="v1", worker_id="ania", reminder_id="v1.r1", occasion="report", due_at=DUE)
+    queue = told(due)
+    assert (queue.kind, queue.occasion, queue.recipient_id, queue.due_at) == ("reminder", "report", "ania", DUE)
+
+
+def test_everything_that_tells_somebody_of_an_escalation_is_urgent_and_a_reminder_is_not() -> None:
+    assert {event.type for event in ASKING} - URGENT == {ReminderDue.type}
+    assert EscalationOpened.type not in URGENT, "that one asks nobody"
