@@ -29,7 +29,7 @@ Token = Annotated[str | None, typer.Option(envvar="LONEWATCH_TOKEN", help="Your 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object as the last line.")]
 HERE = "http://127.0.0.1:8080"
 
-_ASK_FOR_A_TOKEN = "Give an administrator's token with --token or in LONEWATCH_TOKEN."
+_NOBODY = "Give an administrator's token with --token or in LONEWATCH_TOKEN."
 
 
 @app.command("list")
@@ -102,11 +102,11 @@ def discard(
 
 def _path(parked_id: str) -> str:
     """Return the path of a parked record: its id begins with the name of its service."""
-    if re.fullmatch(r"[A-Za-z0-9_.-]{1,200}", parked_id):
-        for service in TOPIC_OF_SERVICE:
-            if parked_id.startswith((f"{service}.", f"{service}_")):
-                return f"/{service}/parked/{parked_id}"
-    _fail(f"{parked_id!r} is no id of a parked record; 'lonewatch parked list' shows them.", "bad_id", as_json=False)
+    service = re.split(r"[._]", parked_id, maxsplit=1)[0]
+    if service not in TOPIC_OF_SERVICE or not re.fullmatch(r"[A-Za-z0-9_.-]{1,200}", parked_id):
+        message = f"{parked_id!r} is no id of a parked record; 'lonewatch parked list' shows them."
+        _fail(message, "bad_id", as_json=False)
+    return f"/{service}/parked/{parked_id}"
 
 
 def _ask(
@@ -118,9 +118,9 @@ def _ask(
         async with Client(url, token) as client:
             return await asking(client)
 
+    if not token:
+        _fail(_NOBODY, "no_token", as_json=as_json)
     try:
-        if not token:
-            raise RefusedError("no_token", _ASK_FOR_A_TOKEN)
         return asyncio.run(ask())
     except RefusedError as error:
         _fail(str(error), error.code, as_json=as_json)

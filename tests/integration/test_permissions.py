@@ -59,7 +59,6 @@ OF_EVERY_SERVICE = tuple(
     asked
     for service in SERVICES
     for asked in (
-        Asked(f"GET /{service}/status", at=OPERATOR_SITE, own=False),
         Asked(f"GET /{service}/parked", at=OPERATOR_SITE, own=False),
         Asked(f"GET /{service}/parked/{{parked_id}}", MADE_UP, at=OPERATOR_SITE, own=False, answers=NONE_THERE),
         Asked(

@@ -1,5 +1,6 @@
 """The embedded PostgreSQL of the local runner: it keeps what it was given, and lets nobody in without a password."""
 
+import asyncio
 import os
 import socket
 import stat
@@ -170,7 +171,7 @@ def test_a_server_left_over_from_an_earlier_run_is_taken_on(server: Server, stat
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a child that its parent is gone")
-async def test_a_server_ends_with_its_killed_runner_and_the_next_start_finds_everything(state: Path) -> None:
+def test_a_server_ends_with_its_killed_runner_and_the_next_start_finds_everything(state: Path) -> None:
     with subprocess.Popen(
         [sys.executable, "-c", RUNNER, str(state)],
         stdin=subprocess.PIPE,
@@ -182,12 +183,12 @@ async def test_a_server_ends_with_its_killed_runner_and_the_next_start_finds_eve
         started = psutil.Process(int(runner.stdout.readline()))
         server = running(state)
         assert server is not None
-        assert await ask(server, "SELECT 1") == 1
+        assert asyncio.run(ask(server, "SELECT 1")) == 1
         runner.kill()
     again = start(state)  # at once, while the other one may be ending
     try:
         assert ends(started, timedelta(seconds=10))
-        assert await ask(again, "SELECT 1") == 1
+        assert asyncio.run(ask(again, "SELECT 1")) == 1
         assert again.pid != started.pid
     finally:
         stop(again)

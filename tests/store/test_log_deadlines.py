@@ -192,8 +192,8 @@ async def test_a_deadline_whose_handler_fails_thrice_is_a_trouble_once_goes_on_b
     await until(lambda: claimed_again(6))
     first.cancel()
     await asyncio.wait({first})
-    broken = False
-    await until(lambda: claimed_again(len(tried) + 1))
+    broken, so_far = False, len(tried)
+    await until(lambda: claimed_again(so_far + 1))
     await until(lambda: _said(admin, DeadlineRecovered.type))
     second.cancel()
     await asyncio.wait({second})

@@ -142,7 +142,8 @@ def test_every_service_has_its_replicas_and_each_of_them_a_file_of_its_own_for_i
     assert files == {f"{service}-{number}.log" for service in SERVICES for number in (1, 2)} | {"front.log"}
     for service in SERVICES:
         for number in (1, 2):
-            lines = [json.loads(line) for line in (started.state / "logs" / f"{service}-{number}.log").open()]
+            text = (started.state / "logs" / f"{service}-{number}.log").read_text()
+            lines = [json.loads(line) for line in text.splitlines()]
             assert {line["replica"] for line in lines} == {str(number)}
 
 
@@ -228,6 +229,26 @@ def test_json_is_one_object_on_the_last_line(started: Started) -> None:
     assert found["summary"]["status"] == "planned"
     text = run("timeline", visit, "--url", started.url, "--token", started.token)
     assert f"Visit {visit}: planned" in " ".join(text.stdout.split())
+
+
+def test_the_doctor_finds_no_error_in_a_running_installation_and_says_where_there_is_none(started: Started) -> None:
+    done = run("doctor", "--state", str(started.state), "--json")
+    assert done.returncode == 0, done.stdout
+    assert json.loads(done.stdout.splitlines()[-1])["ok"] is True
+    assert "--state" in refused("doctor", "--state", str(started.state / "nothing"))
+
+
+def test_the_status_shows_every_replica_and_says_that_the_watch_is_not_impaired(started: Started) -> None:
+    done = run("status", "--url", started.url, "--token", started.token, "--json")
+    assert done.returncode == 0, done.stdout + done.stderr
+    found = json.loads(done.stdout.splitlines()[-1])
+    assert {service: len(one["replicas"]) for service, one in found["services"].items()} == dict.fromkeys(SERVICES, 2)
+    assert "The watch is not impaired." in done.stdout
+    assert "lonewatch up" in refused("status", "--url", f"http://127.0.0.1:{free_port()}", "--token", started.token)
+
+
+def test_a_test_alarm_for_nobody_is_refused_with_a_sentence(started: Started) -> None:
+    assert refused("test-alarm", "nobody", "--url", started.url, "--token", started.token, "--wait", "0")
 
 
 def test_a_policy_file_is_checked_without_a_server(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from deploy.doctor import examine
 from deploy.local.installation import free_port
-from shared.contracts.troubles import ClockAgreed, ClockDiffered, RecordParked, trouble_stream
+from shared.contracts.troubles import ClockAgreed, ClockDiffered, RecordDiscarded, RecordParked, trouble_stream
 from tests.integration.doctor.conftest import Patient, named
 from tests.support.history import record
 from tests.support.services import Database, Installation
@@ -174,8 +174,10 @@ async def test_what_is_parked_or_goes_on_is_named_until_it_is_settled(patient: P
     await record(patient.installation, "audit", trouble_stream("audit", "1"), parked, differs)
     assert "1 records" in (await named(patient.target(), "records_parked")).sentence
     await named(patient.target(), "troubles_unsettled")
-    await record(patient.installation, "audit", trouble_stream("audit", "1"), ClockAgreed(service="audit", replica="1"))
-    assert "troubles_unsettled" not in {one.code for one in await examine(patient.target())}
+    agreed = ClockAgreed(service="audit", replica="1")
+    discarded = RecordDiscarded(parked_id="audit.1", by="dee", reason="test")
+    await record(patient.installation, "audit", trouble_stream("audit", "1"), agreed, discarded)
+    assert {"records_parked", "troubles_unsettled"} & {one.code for one in await examine(patient.target())} == set()
 
 
 @pytest.mark.asyncio(loop_scope="function")
