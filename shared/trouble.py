@@ -33,6 +33,10 @@ SHORTEST_OUTAGE = timedelta(seconds=5)
 """What an outage must last beyond one that is recorded to be told again: replicas that return together saw the same one."""
 
 
+FailedDeadline: TypeAlias = "tuple[str, str, str, datetime]"
+"""Stream, kind, subject and instant."""
+
+
 @dataclass(frozen=True)
 class Parked:
     """A parked record: the fact, the data that somebody gave it, and what became of it."""
@@ -49,7 +53,7 @@ class TroubleState:
     """Everything that one stream of troubles says."""
 
     parked: tuple[Parked, ...] = ()
-    failing: frozenset[tuple[str, str, str, datetime]] = frozenset()
+    failing: frozenset[FailedDeadline] = frozenset()
     """Stream, kind, subject and instant of the deadlines that fail: a later instant is another deadline."""
     differing: frozenset[str] = frozenset()
     """Replicas whose clock differs."""

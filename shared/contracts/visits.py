@@ -205,7 +205,7 @@ class VisitPlanned(Event):
     """The same, rule by rule: what the later events of the visit cite."""
     awaits: Awaits = Awaits()
     """What is awaited beside check-ins, as the policy had it."""
-    approve_by: Instant | None = None
+    approval_due_at: Instant | None = None
     """Without a decision by then, somebody is told."""
 
 
@@ -419,7 +419,7 @@ class VisitEnded(Event):
     reason: Code
     """``completed``, or why it ended early."""
     remind_report_at: Instant | None = None
-    report_by: Instant | None = None
+    report_due_at: Instant | None = None
     """Without a report by then, somebody is told; None where the policy awaits none."""
 
 

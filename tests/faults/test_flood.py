@@ -26,7 +26,7 @@ AHEAD = seconds(60)
 FIRST = seconds(10)
 """From the deadline to the first attempt to reach each person whom the first step tells."""
 
-CEILING, WINDOW = 36, seconds(60)
+CEILING, WINDOW = 34, seconds(60)
 """Calls to one person by one channel in any minute."""
 
 STEP_TWO = seconds(45)

@@ -74,7 +74,7 @@ class Awaiting:
     def _arm(self, recorded: Recorded, plan: VisitPlanned) -> None:
         awaits = plan.awaits
         match recorded.event:
-            case VisitPlanned(approve_by=datetime() as by) if awaits.approval:
+            case VisitPlanned(approval_due_at=datetime() as by) if awaits.approval:
                 self._await(recorded, APPROVAL, "the visit was to be approved or refused", by, awaits.approval.cites)
             case VisitApproved(start_awaited_at=datetime() as at) if awaits.start:
                 saying = f"{person(plan.worker_id)} was to start the visit"
@@ -83,7 +83,7 @@ class Awaiting:
                 self._await_end(recorded, plan, plan.expected_end_at)
             case VisitExtended(expected_end_at=at) if awaits.end:
                 self._await_end(recorded, plan, at)
-            case VisitEnded(report_by=datetime() as by) if awaits.report:
+            case VisitEnded(report_due_at=datetime() as by) if awaits.report:
                 saying = f"{person(plan.worker_id)} was to report how the visit went"
                 self._await(recorded, REPORT, saying, by, awaits.report.cites)
             case _:

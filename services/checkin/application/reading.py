@@ -81,7 +81,7 @@ class Reading(Core):
             "resumed_after": visit.resumed,
             "calls_for_help": sum(isinstance(event, VisitHelpRequested) for event in stream.events),
             "end_reason": visit.end_reason,
-            "report_by": visit.report_due_at and instant(visit.report_due_at),
+            "report_due_at": visit.report_due_at and instant(visit.report_due_at),
             "overdue": overdue(visit),
             "version": stream.version,
             **await self._personal(plan, visit.report),

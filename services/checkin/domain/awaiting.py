@@ -66,8 +66,8 @@ def _awaited(visit: Visit) -> Iterator[Wait]:
         return
     awaits = plan.awaits
     match visit.status:
-        case "planned" if awaits.approval and plan.approve_by:
-            yield Wait("approval_overdue", plan.approve_by, plan.approve_by, awaits.approval.cites)
+        case "planned" if awaits.approval and plan.approval_due_at:
+            yield Wait("approval_overdue", plan.approval_due_at, plan.approval_due_at, awaits.approval.cites)
         case "approved" if awaits.start and visit.start_awaited_at:
             yield from _from(visit.start_awaited_at, "start", awaits.start)
         case "started" if awaits.end:

@@ -113,7 +113,7 @@ def evolve(visit: Visit, event: Event) -> Visit:
                 reminded=(),
                 end_reason=event.reason,
                 remind_report_at=event.remind_report_at,
-                report_due_at=event.report_by,
+                report_due_at=event.report_due_at,
             )
         case VisitReported():
             return replace(visit, report=event)

@@ -109,7 +109,7 @@ def _plan(command: PlanVisit, visit: Visit) -> list[Event]:
             remind_before=rules.remind_before.cites,
         ),
         awaits=awaits,
-        approve_by=_approve_by(command) if visit.plan is None else visit.plan.approve_by,
+        approval_due_at=_approve_by(command) if visit.plan is None else visit.plan.approval_due_at,
     )
     if visit.plan == planned:
         return []
@@ -260,7 +260,7 @@ def _end(command: EndVisit, visit: Visit) -> list[Event]:
         visit_id=plan.visit_id,
         reason=command.reason,
         remind_report_at=command.now + awaited.remind_after if awaited and awaited.remind_after else None,
-        report_by=command.now + awaited.tell_after if awaited else None,
+        report_due_at=command.now + awaited.tell_after if awaited else None,
     )
     return [*missed, ended]
 

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from services.notifier.application.mailbox import Key
+    from services.notifier.application.collecting import Key
     from services.notifier.channels import TransportError
     from services.notifier.domain import Notification, NotificationCommand, NotificationEvent, Recipient
     from shared.contracts.envelope import Envelope, Recorded

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from services.notifier.application.mailbox import Mailbox, Waiting
+from services.notifier.application.collecting import Mailbox, Waiting
 from services.notifier.application.sorting import Sorter
 from shared.contracts.base import stream_of
 from shared.contracts.notifications import NotificationQueued
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Coroutine, Iterable
 
     from services.notifier.application.calling import Caller
-    from services.notifier.application.mailbox import Key, Place
+    from services.notifier.application.collecting import Key, Place
     from services.notifier.application.starting import Begun, Starter
     from services.notifier.application.timing_out import TimingOut
     from shared.contracts.base import Event

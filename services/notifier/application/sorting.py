@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Protocol
 import structlog
 
 from services.notifier.application.attempts import folded, seek
-from services.notifier.application.mailbox import Waiting
+from services.notifier.application.collecting import Waiting
 from shared.runtime.log import Unavailable
 from shared.runtime.postgres import LOST
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from services.notifier.application.mailbox import Key
+    from services.notifier.application.collecting import Key
     from shared.runtime.commands import Commands
     from shared.runtime.log import Loaded
 

@@ -14,8 +14,8 @@ from shared.contracts.notifications import RecipientAttemptStarted
 from shared.contracts.visits import Channel
 from shared.decider import Decider, no_deadlines
 
-NEWEST = 64
-"""Entries of a person's stream that a decision reads: three times what the ceiling allows one channel in a minute."""
+NEWEST = 128
+"""Entries of a person's stream that a decision reads: more than the ceiling allows by three channels in a minute."""
 
 WITHIN = timedelta(seconds=60)
 """Over how long calls are counted."""
@@ -26,8 +26,9 @@ FEW = 8
 GAP = timedelta(seconds=1)
 """From one call to the next while they are few: what goes wrong in one second is collected into one call."""
 
-LONG_GAP = timedelta(seconds=5)
-"""From one call to the next above that: with the few before it never more than 20 a minute, and nothing new waits longer."""
+LONG_GAP = timedelta(seconds=2)
+"""From one call to the next above that: with the few before it never more than 34 a minute. Something new waits no longer,
+so that a missed check-in is still in somebody's hands within 3 s when one comes each second."""
 
 
 @dataclass(frozen=True)

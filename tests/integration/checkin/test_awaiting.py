@@ -161,7 +161,7 @@ async def test_a_report_is_awaited_from_the_end_and_taken_from_the_worker(awaiti
 async def test_a_report_in_time_leaves_nobody_to_be_told(awaiting: World) -> None:
     visit_id = await awaiting.started()
     await awaiting.done(ANNA, "POST", f"/visits/{visit_id}/end")
-    assert (await awaiting.visit(visit_id))["report_by"] is not None
+    assert (await awaiting.visit(visit_id))["report_due_at"] is not None
     await awaiting.done(ANNA, "POST", f"/visits/{visit_id}/report", {"went": "well"})
     await passes(awaiting, 24 * HOUR)
     assert await told(awaiting, visit_id) == []

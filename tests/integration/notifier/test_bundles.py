@@ -35,7 +35,7 @@ from tests.support.sinks import Sink, arrivals
 from tests.support.waiting import until
 
 SECOND = timedelta(seconds=1)
-MOST = 20
+MOST = 34
 """Calls to one person by one channel in a minute."""
 
 

@@ -40,13 +40,13 @@ from tests.unit.audit.examples import (
 LATER = T0 + timedelta(hours=6)
 END = T0 + 120 * MINUTE
 DECIDE_BY = T0 - 30 * MINUTE
-PLAN = happened(T0 - 60 * MINUTE, PLANNED.model_copy(update={"awaits": AWAITS, "approve_by": DECIDE_BY}), by=SUE)
+PLAN = happened(T0 - 60 * MINUTE, PLANNED.model_copy(update={"awaits": AWAITS, "approval_due_at": DECIDE_BY}), by=SUE)
 APPROVAL = happened(T0 - 50 * MINUTE, APPROVED.model_copy(update={"start_awaited_at": T0}), by=SUE)
 START = happened(T0 + 5 * MINUTE, STARTED, by=WALT)
 
 
 def ended(at: datetime) -> Happened:
-    event = visits.VisitEnded(visit_id=VISIT, reason="completed", report_by=at + 60 * MINUTE)
+    event = visits.VisitEnded(visit_id=VISIT, reason="completed", report_due_at=at + 60 * MINUTE)
     return happened(at, event, by=WALT)
 
 

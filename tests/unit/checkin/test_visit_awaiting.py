@@ -63,11 +63,11 @@ from tests.unit.checkin.examples import (
     start,
 )
 
-AWAITING = PLANNED.model_copy(update={"awaits": AWAITS, "approve_by": T0 - 30 * MINUTE})
+AWAITING = PLANNED.model_copy(update={"awaits": AWAITS, "approval_due_at": T0 - 30 * MINUTE})
 APPROVED_FOR_T0 = APPROVED.model_copy(update={"start_awaited_at": T0})
 BEGUN: tuple[Event, ...] = (AWAITING, APPROVED_FOR_T0, STARTED)
 LEFT = T0 + 40 * MINUTE
-HOME = VisitEnded(visit_id="visit1", reason="completed", remind_report_at=LEFT + HOUR, report_by=LEFT + 4 * HOUR)
+HOME = VisitEnded(visit_id="visit1", reason="completed", remind_report_at=LEFT + HOUR, report_due_at=LEFT + 4 * HOUR)
 REPORT = ReportVisit(by=WORKER_ID, went="well", note=None, now=LEFT + MINUTE)
 REPORTED = VisitReported(visit_id="visit1", by=WORKER_ID, went="well", cites=cites("9.4"))
 CANCEL = CancelVisit("called_off", now=T0)
@@ -109,7 +109,7 @@ def test_a_plan_keeps_what_its_policy_awaits_and_until_when_a_decision_is_awaite
 
 
 @pytest.mark.parametrize(
-    ("planned_at", "approve_by"),
+    ("planned_at", "approval_due_at"),
     [
         (T0 - HOUR, T0 - 30 * MINUTE),
         (T0 - 45 * MINUTE, T0 - 30 * MINUTE),
@@ -118,11 +118,11 @@ def test_a_plan_keeps_what_its_policy_awaits_and_until_when_a_decision_is_awaite
     ],
 )
 def test_a_decision_is_awaited_some_time_before_the_start_and_never_at_once(
-    planned_at: datetime, approve_by: datetime
+    planned_at: datetime, approval_due_at: datetime
 ) -> None:
     [event] = given(VISIT).when(plan(policy=AWAITING_POLICY, now=planned_at))
     assert isinstance(event, VisitPlanned)
-    assert event.approve_by == approve_by
+    assert event.approval_due_at == approval_due_at
 
 
 def test_planning_the_same_visit_again_later_puts_no_decision_off() -> None:
@@ -157,7 +157,7 @@ def test_a_visit_that_will_not_take_place_awaits_nothing(last: Event) -> None:
 
 
 def test_what_the_policy_leaves_out_is_not_awaited() -> None:
-    only_the_end = AWAITING.model_copy(update={"awaits": Awaits(end=AWAITS.end), "approve_by": None})
+    only_the_end = AWAITING.model_copy(update={"awaits": Awaits(end=AWAITS.end), "approval_due_at": None})
     assert given(VISIT, only_the_end).deadlines == []
     assert given(VISIT, only_the_end, APPROVED).deadlines == []
     assert kinds(given(VISIT, only_the_end, APPROVED, STARTED)) == {"reminder_end", "end_overdue"}
@@ -207,6 +207,7 @@ def test_a_visit_can_still_be_decided_about_when_its_approval_is_overdue() -> No
 # ----------------------------------------------------------------------------------------------------------------- a start
 
 
+@pytest.mark.requirement("PL-07")
 def test_a_start_that_does_not_come_reminds_the_worker_and_then_tells_others() -> None:
     visit = given(VISIT, AWAITING, APPROVED_FOR_T0)
     [reminded] = asked(visit, "reminder_start", T0 + 5 * MINUTE + SECOND)
@@ -270,6 +271,8 @@ def test_an_approval_after_the_planned_start_leaves_the_worker_their_time_to_sta
 # ----------------------------------------------------------------------------------------------------------------- an end
 
 
+@pytest.mark.requirement("PL-08")
+@pytest.mark.requirement("CI-04")
 def test_an_end_that_does_not_come_reminds_the_worker_and_then_tells_others_whatever_check_ins_came() -> None:
     visit = given(VISIT, *BEGUN).then(CheckIn(END - 100 * MINUTE)).then(CheckIn(END - 50 * MINUTE)).then(CheckIn(END))
     [reminded] = asked(visit, "reminder_end", END + 10 * MINUTE + SECOND)
@@ -475,4 +478,4 @@ def test_a_miss_that_fell_into_an_outage_says_so_whatever_the_delay(
 def test_a_policy_that_awaits_nothing_gives_no_instants_to_a_plan() -> None:
     [event] = given(VISIT).when(plan(policy=POLICY_1))
     assert isinstance(event, VisitPlanned)
-    assert (event.approve_by, event.awaits) == (None, Awaits())
+    assert (event.approval_due_at, event.awaits) == (None, Awaits())
