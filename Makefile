@@ -10,7 +10,7 @@ LOCK := UV_CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/uv pip compile --quiet --un
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo up check test requirements lock clean
+.PHONY: help setup demo up check test prove requirements lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -41,8 +41,11 @@ check: $(READY) ## format, lint, types, import rules, unit and architecture test
 	@$(BIN)/lint-imports >$(VENV)/imports.log 2>&1 || { cat $(VENV)/imports.log >&2; exit 1; }
 	@$(BIN)/python -m pytest -q tests/unit tests/architecture $(ARGS)
 
-test: $(READY) ## all that must hold at every landing: at most 10 minutes, two files at a time (ARGS: pytest's)
+test: $(READY) ## all that must hold at every landing: at most 12 minutes, two files at a time (ARGS: pytest's)
 	@$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+
+prove: $(READY) ## campaigns of faults: the same tests, larger and one after another; an hour or more (ARGS: pytest's)
+	@LONEWATCH_PROVE=1 $(BIN)/python -m pytest tests/faults tests/system tests/store $(ARGS)
 
 requirements: $(READY) ## each requirement with how many tests carry it; fails where one has none
 	@$(BIN)/python -m tests.support.requirements

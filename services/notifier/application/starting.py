@@ -28,9 +28,9 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from services.notifier.application.attempts import Sought
+    from services.notifier.application.collecting import Key, Waiting
     from services.notifier.application.composing import Composer, Prepared
     from services.notifier.application.crash import At
-    from services.notifier.application.collecting import Key, Waiting
     from shared.contracts.visits import Channel
     from shared.runtime.commands import Commands, Decided, Handled
     from shared.runtime.log import Loaded

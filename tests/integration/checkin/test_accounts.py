@@ -189,7 +189,7 @@ async def test_a_call_by_password_is_taken_even_while_signing_in_is_locked(world
 
 async def test_a_call_by_password_says_the_same_whether_or_not_it_was_right(world: World) -> None:
     await with_password(world)
-    sent = (CREDENTIALS, WRONG, {"login": "nobody", "password": PASSWORD}, {}, None, [1], {"login": 1, "password": {}})
+    sent: tuple[object, ...] = (CREDENTIALS, WRONG, {"login": "nobody", "password": PASSWORD}, {}, None, [1], {"login": 1, "password": {}})
     answers = [await by_password(world, body) for body in sent]
     assert {answer.status_code for answer in answers} == {202}
     assert len({answer.text for answer in answers}) == 1
@@ -336,7 +336,7 @@ async def test_a_hash_of_older_parameters_is_made_anew_when_the_password_is_show
 
 async def test_grants_are_read_again_only_where_they_changed(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     wholly: list[str] = []
-    load = identity.load
+    load = identity.load  # type: ignore[attr-defined]
 
     async def noted(pool: object, streams: list[str], *more: object, tails: object = None) -> object:
         wholly.extend(streams if tails is None else [])
