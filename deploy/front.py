@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING
 import httpx2
 import uvicorn
 from starlette.applications import Starlette
-from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from deploy.asking import Asked, Replicas, ask
+from deploy.front_answers import is_for_reading, problem, unavailable, unavailable_page
 from shared.runtime.settings import RING
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ GIVE_UP_AFTER = 12.0
 URGENT_WITHIN = 8.0
 """Seconds after which somebody who may be in danger is told so: they must learn in time that they have to ring."""
 
-URGENT = frozenset({"help", "duress", "check-ins"})
+URGENT = frozenset({"help", "help-by-password", "duress", "check-ins"})
 """Last words of the paths of what cannot wait longer."""
 
 LARGEST_BODY = 1024 * 1024
@@ -57,13 +58,15 @@ def create_front(services: Mapping[str, Sequence[str]], ring: str = RING) -> Sta
         words = request.url.path.strip("/").split("/")
         service, last = words[0], words[-1]
         if service not in services:
-            return _problem(404, "no_such_path", f"There is nothing here. Ask for one of: /{', /'.join(services)}.")
+            return problem(404, "no_such_path", f"There is nothing here. Ask for one of: /{', /'.join(services)}.")
         body = await _body(request)
         if body is None and last != "help":
-            return _problem(413, "too_large", f"A request may have {LARGEST_BODY} bytes; send less.")
+            return problem(413, "too_large", f"A request may have {LARGEST_BODY} bytes; send less.", ring=ring)
         asked = Asked(request.method, _path(request), _headers(request), body or b"")
         answer = await ask(client, replicas[service], asked, URGENT_WITHIN if last in URGENT else GIVE_UP_AFTER)
-        return _unavailable(service, ring) if answer is None else _passed_on(answer)
+        if answer is not None:
+            return _passed_on(answer)
+        return unavailable_page(ring) if is_for_reading(request) else unavailable(service, ring)
 
     async def start_page(_request: Request) -> Response:
         return RedirectResponse("/checkin/")
@@ -104,23 +107,6 @@ def _passed_on(answer: httpx2.Response) -> Response:
         if name.lower().decode("latin-1") not in _HOP_BY_HOP | {"content-encoding"}
     ]
     return response
-
-
-def _unavailable(service: str, ring: str) -> Response:
-    """Say that nobody answers, that therefore nobody watches as far as the front knows, and whom to ring."""
-    why = [f"no replica of {service} answers"]
-    return _problem(
-        503,
-        "unavailable",
-        f"The service does not answer, so it is not known whether this took effect. {ring}",
-        ring=ring,
-        watch={"impaired": True, "why": why, "ring": ring},
-    )
-
-
-def _problem(status: int, code: str, detail: str, **more: object) -> Response:
-    body = {"status": status, "code": code, "title": code.replace("_", " "), "detail": detail, **more}
-    return JSONResponse(body, status, media_type="application/problem+json")
 
 
 def _take_connections() -> None:

@@ -45,7 +45,10 @@ def run(work: Coroutine[Any, Any, None], *, as_json: bool) -> None:
             print_json({"error": getattr(error, "code", "failed"), "detail": str(error)})
         fail(str(error))
     except OSError as error:
-        fail(f"{error.strerror or error}: {error.filename or 'this machine'}. Put that right and start again.")
+        sentence = f"{error.strerror or error}: {error.filename or 'this machine'}. Put that right and start again."
+        if as_json:
+            print_json({"error": "failed", "detail": sentence})
+        fail(sentence)
     except KeyboardInterrupt:
         raise typer.Exit(130) from None
 

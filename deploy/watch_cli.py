@@ -41,12 +41,18 @@ def doctor(
 
 async def _doctor(folder: Path | None, *, as_json: bool) -> None:
     if folder is not None and not (folder / "postgres" / "port").exists():
-        fail(f"{folder} holds no installation. Give its folder with --state, or use --environment where services run.")
+        raise RefusedError(
+            "no_installation",
+            f"{folder} holds no installation. Give its folder with --state, or use --environment where services run.",
+        )
     try:
         target = from_environment() if folder is None else from_folder(folder)
     except ValidationError as error:
         missing = ", ".join(sorted(f"LONEWATCH_{str(one['loc'][0]).upper()}" for one in error.errors()))
-        fail(f"These settings are missing or wrong: {missing}. Set them as the service has them, or give --state.")
+        raise RefusedError(
+            "settings_wrong",
+            f"These settings are missing or wrong: {missing}. Set them as the service has them, or give --state.",
+        ) from None
     findings = await examine(target)
     for finding in findings:
         console.print(f"{_SIGNS[finding.level]} {finding.code}: ", end="")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import asyncpg
@@ -32,11 +33,17 @@ async def open_all(target: Target, stack: AsyncExitStack) -> tuple[list[Finding]
             except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, ValueError) as failure:
                 findings.append(_failed(service, what, failure))
             else:
-                stack.push_async_callback(connection.close, timeout=WITHIN)
+                stack.push_async_callback(_close, connection)
                 opened[service] = connection
     if not findings:
         findings.append(ok("databases_reached", "Every service reaches the log's and the keys database."))
     return findings, logs, stores
+
+
+async def _close(connection: Connection) -> None:
+    """Close a connection; one that is gone already is no news by now."""
+    with suppress(OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        await connection.close(timeout=WITHIN)
 
 
 def _failed(service: str, what: str, failure: Exception) -> Finding:

@@ -51,7 +51,7 @@ async def examine(target: Target) -> list[Finding]:
     async with AsyncExitStack() as stack:
         findings, logs, stores = await connections.open_all(target, stack)
         for check in OF_THE_MACHINE:
-            findings += await check(target)
+            findings += await _made(check(target))
         for service, connection in logs.items():
             findings += await _made(server.session_is_bounded(service, connection))
         findings += await _first(target, logs, OF_THE_LOG)
@@ -73,14 +73,11 @@ async def _first(
 
 
 async def _made(check: Awaitable[list[Finding]]) -> list[Finding]:
-    """Return what a check found; one that the database does not let us make is a finding, too."""
+    """Return what a check found; one that cannot be made is a finding, too: the others still are."""
     try:
         return await check
     except asyncpg.PostgresError as refused:
-        return [
-            error(
-                "check_not_made",
-                f"The database did not let a check be made ({type(refused).__name__}).",
-                "Put right what else is found, then run this again.",
-            )
-        ]
+        what = f"The database did not let a check be made ({type(refused).__name__})."
+    except (asyncpg.InterfaceError, OSError, ValueError) as failed:  # cut off, too slow, or not to be understood
+        what = f"A check could not be made ({type(failed).__name__})."
+    return [error("check_not_made", what, "Put right what else is found, then run this again.")]

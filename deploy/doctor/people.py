@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from deploy.doctor.finding import Finding, error, ok, warning
+from deploy.doctor.reading import data_of
 from shared.contracts.base import OPERATOR_SITE
 from shared.contracts.roles import Role
 
@@ -41,7 +42,11 @@ class Known:
     reachable: set[str] = field(default_factory=set)
 
     def learn(self, type_: str, data: Mapping[str, Any]) -> None:
-        """Take one event."""
+        """Take one event; one whose data is not as it should be changes nothing: whoever met it in the log has said so."""
+        with suppress(KeyError, TypeError, AttributeError):
+            self._learn(type_, data)
+
+    def _learn(self, type_: str, data: Mapping[str, Any]) -> None:
         match type_:
             case "grant.given.v1":
                 self.held[data["site_id"]].add((data["worker_id"], data["role"]))
@@ -61,7 +66,7 @@ async def somebody_administers(_target: Target, log: Connection) -> list[Finding
     """Look for an administrator of the operator."""
     known = Known()
     for row in await log.fetch(_ADMINISTRATORS):
-        known.learn(row["type"], json.loads(row["record"])["data"])
+        known.learn(row["type"], data_of(row["record"]))
     if not any(role == Role.ADMINISTRATOR for _, role in known.held[OPERATOR_SITE]):
         return [
             error(
@@ -77,7 +82,7 @@ async def ladders_reach_somebody(_target: Target, log: Connection) -> list[Findi
     """Look at each site's ladders: roles that nobody holds, and whether anybody who holds one can be reached."""
     known = Known()
     for row in await log.fetch(FACTS):
-        known.learn(row["type"], json.loads(row["record"])["data"])
+        known.learn(row["type"], data_of(row["record"]))
     findings = []
     for site_id, policy_id in sorted(known.policy_of.items()):
         roles = known.asked.get(policy_id, frozenset())

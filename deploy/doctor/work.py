@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import re
 from typing import TYPE_CHECKING
 
 from deploy.database import log_migrations
 from deploy.doctor.finding import Finding, error, ok, warning
+from deploy.doctor.reading import data_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -71,7 +71,7 @@ async def log_clock_is_ours(_target: Target, log: Connection) -> list[Finding]:
 
 async def nothing_is_unsettled(_target: Target, log: Connection) -> list[Finding]:
     """Look for records that are parked and troubles that have not ended."""
-    open_ = unsettled([(row["type"], json.loads(row["record"])["data"]) for row in await log.fetch(TROUBLES)])
+    open_ = unsettled([(row["type"], data_of(row["record"])) for row in await log.fetch(TROUBLES)])
     parked = open_.pop("trouble.record_parked.v1", 0)
     findings = []
     if parked:
@@ -99,6 +99,6 @@ def unsettled(troubles: list[tuple[str, Mapping[str, str]]]) -> dict[str, int]:
     for type_, data in troubles:
         kind = _SETTLES.get(type_, type_)
         if kind in _OPENS:
-            which = (kind, *(str(data[field]) for field in _OPENS[kind]))
+            which = (kind, *(str(data.get(field)) for field in _OPENS[kind]))  # of one that is broken: None, which is one more
             (going_on.discard if type_ in _SETTLES else going_on.add)(which)
     return {kind: sum(one[0] == kind for one in going_on) for kind in _OPENS}

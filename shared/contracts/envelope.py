@@ -6,6 +6,7 @@ that the caller composed here. It is composed once and never serialised again.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,10 @@ EVENT_TYPES: dict[str, type[Event]] = {
     event.type: event for owner in (visits, escalations, notifications, audits, troubles) for event in owner.EVENTS
 }
 """Every type on the wire and its class."""
+
+
+_RELEASE = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9}){0,3}")
+"""How releases are written. A record may say anything here, and no number in it may cost time or fail."""
 
 
 class Envelope(Contract):
@@ -75,8 +80,7 @@ class Newer(Undecodable):
 
 def release_of(text: str) -> tuple[int, ...]:
     """Return a release as numbers that can be compared; what is no release is before all others."""
-    parts = text.split(".")
-    return tuple(int(part) for part in parts) if all(part.isdecimal() for part in parts) else ()
+    return tuple(map(int, text.split("."))) if _RELEASE.fullmatch(text) else ()
 
 
 def decode_by(record: bytes, release: str) -> Recorded:

@@ -98,7 +98,7 @@ async def _apply_one(
         try:
             await model.applies[row["type"]](connection, found)
         except Exception as error:  # noqa: BLE001 -- whatever it is, it is raised again until it is the record's fault
-            raise _Aside(row, follower.judged(key, position, error)) from None
+            raise _Aside(row, await follower.judged(key, position, error)) from None
 
 
 async def _park(follower: Follower, model: ReadModel, aside: _Aside) -> Recorded | None:

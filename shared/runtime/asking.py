@@ -36,16 +36,19 @@ class CrossSite(Exception):  # noqa: N818 -- says what was found
 async def identify(request: Request, *, for_help: bool = False) -> Identity:
     """Return who is asking: by the token where one is shown, else by the session. Raises NoIdentity and CrossSite.
 
-    ``for_help`` takes a session that has expired, and asks no browser where the request came from: a false alarm can
-    be stood down, and a cookie of ours is not sent from elsewhere.
+    ``for_help`` takes a session that has expired, and one beside a token that nobody holds; and it asks no browser where
+    the request came from: a false alarm can be stood down, and a cookie of ours is not sent from elsewhere.
     """
     running: Running = request.app.state.running
     authority: Authority = running.authority
-    shown = request.headers.get("authorization")
+    shown, secret = request.headers.get("authorization"), request.cookies.get(COOKIE)
     if shown is not None:
         scheme, _, token = shown.partition(" ")
-        return await authority.identify(token if scheme.lower() == "bearer" else None)
-    secret = request.cookies.get(COOKIE)
+        try:
+            return await authority.identify(token if scheme.lower() == "bearer" else None)
+        except NoIdentity:
+            if not for_help:
+                raise
     if not secret:
         raise NoIdentity
     if request.method not in _READING and not for_help:

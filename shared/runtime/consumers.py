@@ -7,9 +7,12 @@ commit (``reacting``). A *read model* writes its rows and its position in one tr
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+import asyncpg
 
 from shared.contracts.envelope import Newer, Recorded
 from shared.runtime.clock import monotonic
@@ -18,8 +21,6 @@ from shared.runtime.postgres import LOST
 from shared.runtime.reading import Unreadable, failed, read
 
 if TYPE_CHECKING:
-    import asyncpg
-
     from shared.runtime.postgres import Connection, Pool
     from shared.runtime.troubles import Troubles
 
@@ -29,14 +30,33 @@ PAGE = 200
 MOST_TRIES = 3
 """How often a handler may fail at a record before the record is parked: what passes by itself has passed by then."""
 
+MOST_LOST = 5
+"""How often a handler may fail as if a database were away, while each of them answers: the pauses between make 4 s."""
+
+SPENT_FOR = 5.0
+"""Seconds after a failing record was parked in which the next one of its shard is parked at its first failure: the others
+in that shard have waited for three tries already, and a fault in one handler meets many records in a row."""
+
 LEFT_TO_NEWER = 5.0
 """Seconds for which a record of a later release waits for a replica of it: no other visit may wait longer."""
 
-NOT_THE_RECORDS = (Unavailable, WrongExpectedVersion, FeedGap, AlreadyApplied, *LOST)
-"""What a handler may raise that says nothing of its record: the log is away, or somebody else was first."""
+ALONE_FOR = 60.0
+"""Seconds after such a wait was in vain in which no other record waits: one after another they would hold a shard up."""
+
+_ANSWERS_WITHIN = 2.0
+"""Seconds in which a database that is not away answers."""
+
+NEVER_THE_RECORDS = (Unavailable, WrongExpectedVersion, FeedGap, AlreadyApplied)
+"""What an append answers when the log is away or somebody else was first: nothing could be parked then either."""
+
+NOT_THE_RECORDS = (*NEVER_THE_RECORDS, *LOST)
+"""What a handler may raise that says nothing of its record, once: the log is away, or somebody else was first."""
 
 React = Callable[[Recorded, Cause, By], Awaitable[None]]
 Apply = Callable[["Connection", Recorded], Awaitable[None]]
+
+# Whether a database answers at all.
+ANSWERS = "SELECT 1"
 
 Key = tuple[str, str, int]
 """A consumer, a topic and a shard: what moves by itself."""
@@ -89,6 +109,8 @@ class Tries:
 
     def __init__(self) -> None:
         self._at: dict[Key, tuple[int, int, float]] = {}
+        self._parked: dict[Key, float] = {}
+        self._alone: dict[str, float] = {}
 
     def again(self, key: Key, position: int) -> tuple[int, float]:
         """Count one more failure at a position; return how many there were, and the seconds since the first."""
@@ -102,6 +124,26 @@ class Tries:
         """Forget a shard that has moved on."""
         self._at.pop(key, None)
 
+    def standing(self, key: Key) -> int | None:
+        """Return the position at which a shard failed last; None where no record is known to be at fault."""
+        return self._at[key][0] if key in self._at else None
+
+    def park(self, key: Key) -> None:
+        """Remember that a record of this shard was parked because its handler failed."""
+        self._parked[key] = monotonic()
+
+    def most(self, key: Key, most: int) -> int:
+        """Return how often a record of this shard may fail now, where it may ``most`` times otherwise."""
+        return 1 if monotonic() - self._parked.get(key, -SPENT_FOR) < SPENT_FOR else most
+
+    def waited_alone(self, consumer: str) -> None:
+        """Remember that a consumer waited for a newer replica, and that none came."""
+        self._alone[consumer] = monotonic()
+
+    def alone(self, consumer: str) -> bool:
+        """Say whether no newer replica came lately."""
+        return monotonic() - self._alone.get(consumer, -ALONE_FOR) < ALONE_FOR
+
 
 @dataclass(frozen=True)
 class Follower:
@@ -110,6 +152,8 @@ class Follower:
     pool: Pool
     troubles: Troubles
     tries: Tries = field(default_factory=Tries)
+    others: Sequence[Pool] = ()
+    """The other databases that handlers read."""
 
     def readable(self, key: Key, row: asyncpg.Record) -> Recorded | Unreadable:
         """Return what a row says, or why it cannot be read. Raises LeftToNewer while a later release may yet read it."""
@@ -118,15 +162,35 @@ class Follower:
         except Unreadable as wrong:
             return wrong
         except Newer:
-            if self.tries.again(key, row["position"])[1] < LEFT_TO_NEWER:
-                raise LeftToNewer from None
+            if not self.tries.alone(key[0]):
+                if self.tries.again(key, row["position"])[1] < LEFT_TO_NEWER:
+                    raise LeftToNewer from None
+                self.tries.waited_alone(key[0])
             return Unreadable("newer_release")
 
-    def judged(self, key: Key, position: int, error: Exception) -> Unreadable:
-        """Return what a handler's error says of its record once it has failed often enough; raise the error before."""
-        if isinstance(error, NOT_THE_RECORDS) or self.tries.again(key, position)[0] < MOST_TRIES:
+    async def judged(self, key: Key, position: int, error: Exception) -> Unreadable:
+        """Return what a handler's error says of its record once it has failed often enough; raise the error before.
+
+        What looks like a database that is away is the record's own fault where every database answers, time after time.
+        """
+        most = MOST_TRIES
+        if isinstance(error, NOT_THE_RECORDS):
+            if isinstance(error, NEVER_THE_RECORDS) or not await self._all_answer():
+                raise error
+            most = MOST_LOST
+        if self.tries.again(key, position)[0] < self.tries.most(key, most):
             raise error
+        self.tries.park(key)
         return failed(error)
+
+    async def _all_answer(self) -> bool:
+        try:
+            async with asyncio.timeout(_ANSWERS_WITHIN):
+                for pool in (self.pool, *self.others):
+                    await pool.fetchval(ANSWERS)
+        except (asyncpg.PostgresError, *LOST):
+            return False
+        return True
 
 
 def in_schema(statement: str, model: ReadModel) -> str:

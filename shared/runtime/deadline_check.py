@@ -11,12 +11,15 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
+import structlog
+
 from shared.contracts.envelope import Newer
 from shared.runtime.commands import Decided, write
 from shared.runtime.ids import new_id
 from shared.runtime.log import By
 from shared.runtime.records import instant
 from shared.runtime.self_checks import Check, Difference
+from shared.runtime.settings import RELEASE
 
 if TYPE_CHECKING:
     from shared.decider import Deadline, Decider
@@ -38,6 +41,8 @@ Streams = Callable[[str, int], Awaitable[Sequence[str]]]
 
 Rows = frozenset[tuple[str, str, str]]
 """Kind, subject and instant of each deadline of one stream."""
+
+log = structlog.get_logger()
 
 
 @dataclass
@@ -115,6 +120,9 @@ class DeadlineCheck:
         if found == expected or not stream.history:
             return None
         envelope = stream.history[-1].envelope
+        if envelope.release != RELEASE:
+            log.warning("deadlines_of_another_release", stream_id=stream_id, release=envelope.release[:20])
+            return None  # its deadlines followed from its own rules: an upgrade must not wake anybody
         return Difference(
             place=stream_id,
             expected=_said(expected),

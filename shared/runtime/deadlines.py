@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from shared.runtime.clock import pause
+from shared.contracts.envelope import Newer
+from shared.runtime.clock import monotonic, pause
 from shared.runtime.consumers import NOT_THE_RECORDS
 from shared.runtime.failing import Failing
 from shared.runtime.postgres import LOST
@@ -41,8 +42,15 @@ provider that hangs cannot fill the memory unnoticed."""
 AGAIN_AFTER = (0.3, 0.6)
 """Seconds before a handler that failed is tried again: both within the claim, and what passes by itself has passed by then."""
 
-# Claim due deadlines of this role's topic, of the kinds that this release knows, oldest first. Uses deadline_due (topic, due_at).
-CLAIM_DUE = "SELECT * FROM log.claim_deadlines($1, $2, $3)"
+_LEFT_TO_NEWER = (CLAIM + timedelta(seconds=2)).total_seconds()
+"""Seconds for which a deadline is left to a replica of a later release: until our claim has run out, and a while."""
+
+_NEWER_KNOWN = 60.0
+"""Seconds after which it is forgotten that a deadline was left to a later release."""
+
+# Claim due deadlines of this role's topic, of the kinds that this release knows, oldest first, of all streams but some.
+# Uses deadline_due (topic, due_at).
+CLAIM_DUE = "SELECT * FROM log.claim_deadlines($1, $2, $3, $4)"
 
 log = structlog.get_logger()
 
@@ -78,6 +86,8 @@ class Deadlines:
         self._before_claiming = before_claiming
         self._failing = Failing(pool, troubles)
         self._running: dict[Due, asyncio.Task[None]] = {}
+        self._newer: dict[Due, float] = {}
+        """When each deadline was met whose stream a later release wrote in."""
 
     async def run(self) -> None:
         """Look until cancelled."""
@@ -96,7 +106,7 @@ class Deadlines:
         """Claim what is due and start its handlers; none waits for another, and none runs here twice at once."""
         await self._before_claiming()
         await self._failing.refresh()
-        rows = await self._pool.fetch(CLAIM_DUE, list(self._handlers), MOST_CLAIMED, CLAIM)
+        rows = await self._pool.fetch(CLAIM_DUE, list(self._handlers), MOST_CLAIMED, CLAIM, self._left_to_newer())
         if rows:
             await self._before_claiming()  # this process may have been stopped in the middle
         for row in rows:
@@ -105,6 +115,12 @@ class Deadlines:
                 task = self._running[due] = asyncio.create_task(self._handle(due))
                 task.add_done_callback(lambda _, due=due: self._running.pop(due))  # type: ignore[misc]
         return len(rows)
+
+    def _left_to_newer(self) -> list[str]:
+        """Return the streams whose deadlines a replica of a later release may take yet."""
+        now = monotonic()
+        self._newer = {due: at for due, at in self._newer.items() if now - at < _NEWER_KNOWN}
+        return [due.stream_id for due, at in self._newer.items() if now - at < _LEFT_TO_NEWER]
 
     async def drain(self) -> None:
         """Wait for the handlers at work."""
@@ -119,6 +135,13 @@ class Deadlines:
             except NOT_THE_RECORDS as error:
                 self._failed(due, error)  # the log is away, or others were first: it says nothing of this deadline
                 return
+            except Newer as error:
+                self._failed(due, error)
+                known = due in self._newer
+                self._newer[due] = monotonic()
+                if known:  # it was left alone, and nobody took it
+                    await self._say(self._failing.failed(due, error))
+                return
             except Exception as error:  # noqa: BLE001 -- one deadline must not stop the others
                 self._failed(due, error)
                 if wait is None:
@@ -126,6 +149,7 @@ class Deadlines:
                 else:
                     await pause(wait)
             else:
+                self._newer.pop(due, None)
                 await self._say(self._failing.recovered(due))
                 return
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from shared.runtime.postgres import Pool
     from shared.runtime.troubles import Troubles
 
-# What a service said of failing deadlines after a position. Uses event_trouble (topic, position), where type is LIKE 'trouble.%'.
+# What a service said of failing deadlines after a position. Uses event_trouble (position), where type is LIKE 'trouble.%'.
 NEWS = """
 SELECT position, record FROM log.event
 WHERE topic = $1 AND position > $2 AND type LIKE 'trouble.%' AND type LIKE 'trouble.deadline%'

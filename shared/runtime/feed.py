@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 LOOK_EVERY = 0.25
 """Seconds between two looks at the log: a missed check-in passes three services within a second."""
 
-_AGAIN = 0.01
+_AGAIN = 0.05
 """Seconds before the next look where more is known to be left."""
 
 _REACHED_WITHIN = 1.0
@@ -66,6 +66,9 @@ WHERE a.consumer = ANY ($1)
 # How many rows a reaction has: 64 for each topic, or its migration is missing.
 REACTION_ROWS = "SELECT topic, count(*) AS shards FROM log.applied WHERE consumer = $1 GROUP BY topic"
 
+_NEVER: tuple[float, float, int | None] = (0.0, 0.0, None)
+"""Of a shard that did not fail."""
+
 log = structlog.get_logger()
 
 
@@ -83,15 +86,20 @@ class Feed:
         reactions: Sequence[Reaction],
         read_models: Sequence[ReadModel],
         cycles: Cycles,
+        others: Sequence[Pool] = (),
     ) -> None:
-        """Follow the log for these consumers; look by ``probes``, which nobody else keeps busy, and work by ``pool``."""
+        """Follow the log for these consumers; look by ``probes``, which nobody else keeps busy, and work by ``pool``.
+
+        ``others`` are the other databases that handlers read.
+        """
         self._probes = probes
-        self._follower = Follower(pool, troubles)
+        self._follower = Follower(pool, troubles, others=others)
         self.reactions = tuple(reactions)
         self.read_models = tuple(read_models)
         self._cycles = cycles
         self._working: dict[Key, asyncio.Task[None]] = {}
-        self._failed: dict[Key, tuple[float, float]] = {}
+        self._failed: dict[Key, tuple[float, float, int | None]] = {}
+        """When each shard that failed is tried again, after which pause, and the position at which it stood."""
         self._room = asyncio.Semaphore(MOST_WORKING)
         self._seen = -1
         self._moved = monotonic()
@@ -154,15 +162,15 @@ class Feed:
             rows = await self._probes.fetch(in_schema(READ_MODEL_BEHIND, model), model.name)
             behind += len(rows)
             for row in rows:
-                if not any(consumer == model.name for consumer, _, _ in self._working):
-                    self._start((model.name, *row), partial(apply, self._follower, model, *row))
+                if not any(consumer == model.consumer for consumer, _, _ in self._working):
+                    self._start((model.consumer, *row), partial(apply, self._follower, model, *row))
         if not behind:
             self._moved = monotonic()
         return behind
 
     def _start(self, key: Key, work: Callable[[], Awaitable[None]]) -> None:
         """Start a shard's work, unless it is at work or has failed a moment ago."""
-        if key not in self._working and self._failed.get(key, (0.0, 0.0))[0] <= monotonic():
+        if key not in self._working and self._failed.get(key, _NEVER)[0] <= monotonic():
             task = self._working[key] = asyncio.create_task(self._guarded(key, work))
             task.add_done_callback(lambda _: self._working.pop(key))
 
@@ -175,14 +183,17 @@ class Feed:
             self._moved = monotonic()
             self._failed.pop(key, None)
         except (FeedGap, AlreadyApplied):
-            self._failed[key] = (monotonic() + LOOK_EVERY, 0.0)  # another replica is at it
+            self._failed[key] = (monotonic() + LOOK_EVERY, 0.0, None)  # another replica is at it
             log.info("feed_reads_again", consumer=consumer, topic=topic, shard=shard)
         except LeftToNewer:
-            self._failed[key] = (monotonic() + LOOK_EVERY, 0.0)
+            self._failed[key] = (monotonic() + LOOK_EVERY, 0.0, None)
             log.info("feed_leaves_to_newer", consumer=consumer, topic=topic, shard=shard)
         except Exception as error:  # whatever a record does to its handler, the other shards go on
-            delay = min(max(2 * self._failed.get(key, (0.0, 0.0))[1], _FAILED_PAUSE), _LONGEST_PAUSE)
-            self._failed[key] = (monotonic() + delay, delay)
+            _, last, stood = self._failed.get(key, _NEVER)
+            stands = self._follower.tries.standing(key)
+            grown = 2 * last if stands == stood else 0.0  # it has moved: what fails now is another record
+            delay = min(max(grown, _FAILED_PAUSE), _LONGEST_PAUSE)
+            self._failed[key] = (monotonic() + delay, delay, stands)
             if isinstance(error, (Unavailable, *LOST)):
                 log.warning("feed_lost_the_log", consumer=consumer, topic=topic, shard=shard)
             else:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from shared.contracts.envelope import Newer, Recorded, Undecodable, decode_by
+from shared.contracts.troubles import is_trouble_stream
 from shared.runtime.settings import RELEASE
 
 if TYPE_CHECKING:
@@ -153,8 +154,9 @@ async def load(
     """Load streams, the log's time and, for an id from outside, its first outcome.
 
     ``tails`` says of which streams only so many of the newest records are wanted. What nothing can read is left out
-    and counted: one broken record must not end the watch over a visit. Raises OtherContent for a known id with
-    another digest, Newer for a record that a later release wrote.
+    and counted: one broken record must not end the watch over a visit. So is a record that belongs elsewhere in the log,
+    and in a stream of troubles one of a later release: what is wrong must be said by whoever finds it. Raises OtherContent
+    for a known id with another digest, Newer for a record that a later release wrote in any other stream.
     """
     source, id_ = (outside.source, outside.id) if outside else (None, None)
     wanted = list(dict.fromkeys(stream_ids))
@@ -163,7 +165,8 @@ async def load(
     streams = {}
     for row in rows:
         if row["stream_id"] is not None:
-            read = [_read(record) for record in row["records"] or ()]
+            rows_of = zip(row["records"] or (), row["positions"] or (), strict=True)
+            read = [_read(record, row["stream_id"], position) for record, position in rows_of]
             history = tuple(recorded for recorded in read if recorded is not None)
             streams[row["stream_id"]] = Stream(row["stream_id"], row["version"], history, len(read) - len(history))
     known = None
@@ -180,10 +183,14 @@ async def load(
     return Loaded(now=first["now"], streams=streams, known=known)
 
 
-def _read(record: bytes) -> Recorded | None:
+def _read(record: bytes, stream_id: str, position: int) -> Recorded | None:
     try:
-        return decode_by(record, RELEASE)
+        recorded = decode_by(record, RELEASE)
     except Newer:
+        if is_trouble_stream(stream_id):
+            return None
         raise
     except Undecodable:
         return None
+    at_home = recorded.envelope.stream_id == stream_id and recorded.position == position
+    return recorded if at_home else None

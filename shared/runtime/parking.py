@@ -6,28 +6,30 @@ what waits behind it, in the order of the log. Knows nothing of HTTP.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, cast
 
 from shared.contracts.envelope import Newer, Recorded
 from shared.contracts.topics import TOPIC_OF_SERVICE
+from shared.contracts.troubles import RecordDiscarded, RecordMended, RecordParked, RecordReplayed
 from shared.decider import Rejected
 from shared.runtime.consumers import NOT_THE_RECORDS, Follower, Reaction, ReadModel
 from shared.runtime.log import By, Cause, Outside
 from shared.runtime.reading import Unreadable, failed, mended, read
 from shared.runtime.troubles import readable
-from shared.trouble import TROUBLE, Discard, Mend, Parked, Replay, TroubleState
+from shared.trouble import Discard, Mend, Parked, Replay, TroubleState
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     import asyncpg
 
-# What a service parked, and what became of it, oldest first. Uses event_trouble (topic, position), where type is LIKE 'trouble.%'.
+# What a service parked, and what became of it, oldest first. Uses event_trouble (position), where type is LIKE 'trouble.%'.
 OF_RECORDS = """
-SELECT record FROM log.event
-WHERE topic = $1 AND type LIKE 'trouble.%' AND type LIKE 'trouble.record%' ORDER BY position
+SELECT position, record FROM log.event
+WHERE topic = $1 AND position > $2 AND type LIKE 'trouble.%' AND type LIKE 'trouble.record%'
+ORDER BY position LIMIT 500
 """
 
 # One record with its columns.
@@ -58,9 +60,19 @@ class Parking:
     async def waiting(self) -> list[Parked]:
         """Return what is parked and not settled, oldest first."""
         topic = TOPIC_OF_SERVICE[self.follower.troubles.service]
-        rows = await self.follower.pool.fetch(OF_RECORDS, topic)
-        said = TROUBLE.fold(readable(row["record"] for row in rows))
-        return [parked for parked in said.parked if parked.settled is None][:MOST_LISTED]
+        found: dict[str, Parked] = {}
+        rows = await self.follower.pool.fetch(OF_RECORDS, topic, 0)
+        while rows:  # page by page: whoever watches in this process has its turn in between
+            for event in readable(row["record"] for row in rows):
+                match event:
+                    case RecordParked():
+                        found[event.parked_id] = Parked(event)
+                    case RecordMended(parked_id=parked_id) if parked_id in found:
+                        found[parked_id] = replace(found[parked_id], data=event.data)
+                    case RecordReplayed(parked_id=parked_id) | RecordDiscarded(parked_id=parked_id):
+                        found.pop(parked_id, None)
+            rows = await self.follower.pool.fetch(OF_RECORDS, topic, rows[-1]["position"])
+        return list(found.values())[:MOST_LISTED]
 
     async def find(self, parked_id: str) -> tuple[Parked, asyncpg.Record]:
         """Return a parked record and its row of the log. Raises Rejected for one that is not parked here."""

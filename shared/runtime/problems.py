@@ -14,6 +14,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
+from shared.contracts.envelope import Newer
 from shared.decider import Rejected
 from shared.runtime.asking import CrossSite
 from shared.runtime.identity import Forbidden, NoIdentity
@@ -114,7 +115,7 @@ def add_problems(app: FastAPI, refusals: Mapping[str, str], watch: Watch) -> Non
     ):
         app.add_exception_handler(kind, _fixed(status, code))
     app.add_exception_handler(ImpairedError, impaired)
-    for unreached in (Unavailable, *LOST):
+    for unreached in (Unavailable, Newer, *LOST):  # what a later release wrote a replica of that one reads
         app.add_exception_handler(unreached, lost)
     app.add_exception_handler(Exception, failed)
 

@@ -91,7 +91,7 @@ class _Page:
         try:
             await self.reaction.answers[row["type"]](recorded, cause, by)
         except Exception as error:  # noqa: BLE001 -- whatever it is, it is raised again until it is the record's fault
-            return self.follower.judged(self.key, row["position"], error)
+            return await self.follower.judged(self.key, row["position"], error)
         return None
 
     async def _park(

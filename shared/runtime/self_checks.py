@@ -55,6 +55,7 @@ class SelfChecks:
         self._troubles = troubles
         self._checks = checks
         self._cycles = cycles
+        self._unsaid: list[tuple[str, Difference]] = []
 
     async def run(self) -> None:
         """Look every 30 s until cancelled."""
@@ -63,18 +64,35 @@ class SelfChecks:
             await pause(EVERY)
 
     async def look(self) -> None:
-        """Make every check once. One that fails holds up no other; while the log is away there is nothing to compare."""
+        """Make every check once. One that fails holds up no other, and what could not be said is said at a later look."""
+        finished = await self._say_all("unsaid")
         for check in self._checks:
             try:
-                for found in await check.look():
-                    await self._say(check.name, found)
+                self._unsaid += [(check.name, found) for found in await check.look()]
             except (Unavailable, *LOST):
                 log.warning("self_check_lost_the_log", check=check.name)
-                return
+                finished = False
             except Exception:  # a check must not end a service that watches
                 self._cycles.failed("self_checks")
                 log.exception("self_check_failed", check=check.name)
-        self._cycles.finish("self_checks")
+            finished = await self._say_all(check.name) and finished
+        if finished:
+            self._cycles.finish("self_checks")
+
+    async def _say_all(self, check: str) -> bool:
+        """Say what was found and not said yet: no check finds it a second time. Return whether the log took it."""
+        for name, found in tuple(self._unsaid):
+            try:
+                await self._say(name, found)
+            except (Unavailable, *LOST):
+                log.warning("self_check_lost_the_log", check=check)
+                return False
+            except Exception:  # one that cannot be said keeps no other from being said
+                self._cycles.failed("self_checks")
+                log.exception("self_check_not_said", check=name)
+            else:
+                self._unsaid.remove((name, found))
+        return True
 
     async def _say(self, name: str, found: Difference) -> None:
         log.critical("self_check_differs", check=name, place=found.place, mended=found.mended)

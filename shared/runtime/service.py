@@ -126,7 +126,7 @@ async def running(
         )
         await base.keyring.keyed_hash("digest", b"")  # a wrong wrapping key shows here and not at the first alarm
         parts = build(base)
-        feed = Feed(probes, pool, base.troubles, parts.reactions, parts.read_models, base.cycles)
+        feed = Feed(probes, pool, base.troubles, parts.reactions, parts.read_models, base.cycles, [keys])
         outages = Outages(probes, base.troubles, name, base.cycles)
         deadlines = Deadlines(probes, parts.deadlines, base.cycles, base.troubles, outages.before_claiming)
         await feed.check()

@@ -21,14 +21,17 @@ SELECT service, replica, loop, extract(epoch FROM clock_timestamp() - finished_a
 WHERE finished_at > clock_timestamp() - interval '1 day' ORDER BY service, replica, loop
 """
 
-# What each reaction has not applied, and how old the oldest is. One probe a shard in event_topic_shard.
+# What each reaction has not applied, counting no more than a thousand in a shard, and how old the oldest is.
+# One probe a shard in event_topic_shard.
 BEHIND = """
 SELECT a.consumer, sum(left_over.records)::bigint AS records,
     extract(epoch FROM log.now() - min(left_over.oldest))::float8 AS oldest
 FROM log.applied a
 CROSS JOIN LATERAL (
-    SELECT count(*) AS records, min(e.recorded_at) AS oldest FROM log.event e
-    WHERE e.topic = a.topic AND e.shard = a.shard AND e.position > a.position
+    SELECT count(*) AS records, min(next.recorded_at) AS oldest FROM (
+        SELECT e.recorded_at FROM log.event e
+        WHERE e.topic = a.topic AND e.shard = a.shard AND e.position > a.position ORDER BY e.position LIMIT 1000
+    ) AS next
 ) AS left_over
 WHERE left_over.records > 0 GROUP BY a.consumer ORDER BY a.consumer
 """

@@ -5,6 +5,7 @@ Keeps a fold of events in memory and writes nothing. A trouble record that nothi
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -34,7 +35,7 @@ PAGE = 1000
 TROUBLE = "trouble."
 """What the types of troubles begin with. One of them that is parked is told to nobody, so that nothing goes in circles."""
 
-# What services said of their troubles after a position. Uses event_trouble (topic, position), where type is LIKE 'trouble.%'.
+# What services said of their troubles after a position. Uses event_trouble (position), where type is LIKE 'trouble.%'.
 TROUBLES = """
 SELECT position, topic, record FROM log.event
 WHERE topic = ANY ($1) AND type LIKE 'trouble.%' AND position > $2 ORDER BY position LIMIT $3
@@ -46,6 +47,8 @@ class Unsettled:
     """The parked records, the deadlines that fail and the clocks that differ, of all services."""
 
     pool: Pool
+    _reading: asyncio.Lock = field(default_factory=asyncio.Lock, repr=False)
+    """Whoever asks while somebody reads waits: one page must not be taken after the next."""
     _after: int = 0
     _parked: dict[str, tuple[str, bool]] = field(default_factory=dict)
     """Parked id to the service, and whether the record is a trouble itself."""
@@ -56,12 +59,13 @@ class Unsettled:
 
     async def refresh(self) -> None:
         """Read what is new. Raises what is in LOST."""
-        rows = await self._page()
-        while rows:
-            for row in rows:
-                self._take(row)
-            self._after = rows[-1]["position"]
-            rows = await self._page() if len(rows) == PAGE else []
+        async with self._reading:
+            rows = await self._page()
+            while rows:
+                for row in rows:
+                    self._take(row)
+                self._after = rows[-1]["position"]
+                rows = await self._page() if len(rows) == PAGE else []
 
     async def _page(self) -> list[Record]:
         return await self.pool.fetch(TROUBLES, list(_SERVICES), self._after, PAGE)

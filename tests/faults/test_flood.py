@@ -20,7 +20,7 @@ VISITS = 400
 LANES = 20
 """Clients that plan, approve and start them beforehand, side by side."""
 
-AHEAD = seconds(60)
+AHEAD = seconds(50)
 """From the beginning to the time that all of them share: a busy machine starts four hundred visits in half of that."""
 
 FIRST = seconds(10)
@@ -29,7 +29,7 @@ FIRST = seconds(10)
 CEILING, WINDOW = 34, seconds(60)
 """Calls to one person by one channel in any minute."""
 
-STEP_TWO = seconds(45)
+STEP_TWO = seconds(20)
 """When the next people are told: after the first have learnt of everything."""
 
 

@@ -117,6 +117,7 @@ async def test_a_body_that_is_too_large_is_refused_but_a_call_for_help_goes_on_w
         helped = await client.post("/checkin/workers/ada/help", content=large)
     assert (refused.status_code, refused.json()["code"]) == (413, "too_large")
     assert helped.status_code == 200
+    assert refused.json()["ring"] == RING
     assert [(line, body) for line, _, body in checkin.came] == [("POST /checkin/workers/ada/help HTTP/1.1", b"")]
 
 
@@ -204,7 +205,8 @@ async def test_when_nobody_answers_a_caller_in_danger_learns_in_time_whom_to_rin
         front(one.url, two.url, ring="Ring 4711.") as client,
     ):
         began = monotonic()
-        answers = await asyncio.gather(client.post(CHECK_IN), client.post("/checkin/workers/ada/help"))
+        urgent = (CHECK_IN, "/checkin/workers/ada/help", "/checkin/visits/v1/duress", "/checkin/help-by-password")
+        answers = await asyncio.gather(*(client.post(path) for path in urgent))
         took = monotonic() - began
     assert took < 2
     for answer in answers:
@@ -216,6 +218,27 @@ async def test_when_nobody_answers_a_caller_in_danger_learns_in_time_whom_to_rin
             "why": ["no replica of checkin answers"],
             "ring": "Ring 4711.",
         }
+
+
+async def test_when_nobody_answers_whoever_followed_a_link_sees_a_page_that_says_whom_to_ring(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(deploy.front, "GIVE_UP_AFTER", 0.3)
+    async with front(f"http://127.0.0.1:{free_port()}", ring="Ring <4711>.") as client:
+        answer = await client.get("/checkin/", headers={"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"})
+    assert (answer.status_code, answer.headers["content-type"]) == (503, "text/html; charset=utf-8")
+    assert "Ring &lt;4711&gt;." in answer.text
+    assert "not known whether what you did took effect" in answer.text
+
+
+async def test_the_front_keeps_no_cookie_of_anybody_for_the_next(checkin: Replica) -> None:
+    async with front(checkin.url) as client:
+        first = await client.get("/checkin/")
+        client.cookies.clear()
+        await client.get("/checkin/")
+        await client.get("/checkin/", headers={"Cookie": "lonewatch_session=mine"})
+    assert "a=1" in first.headers.get_list("set-cookie"), "a session was begun for whoever asked first"
+    assert [headers.get("cookie") for _, headers, _ in checkin.came] == [None, None, "lonewatch_session=mine"]
 
 
 async def test_400_requests_at_once_are_all_answered_while_a_replica_is_silent(checkin: Replica) -> None:

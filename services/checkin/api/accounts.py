@@ -102,7 +102,7 @@ async def end_sessions(worker_id: WorkerId, by: Commanding, app: App) -> dict[st
 async def sign_in(body: SignInBody, request: Request, response: Response, app: App) -> dict[str, Any] | Response:
     """Begin a session by a login and a password: a cookie, for 12 hours after it was last used."""
     began, ring = monotonic(), request.app.state.running.settings.ring
-    if "sec-fetch-site" in request.headers:  # a browser: another site signs nobody in
+    if {"sec-fetch-site", "origin"} & set(request.headers.keys()):  # a browser: another site signs nobody in
         require_same_site(request)
     try:
         begun = await app.sign_in(body.login.get_secret_value(), body.password.get_secret_value())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from services.checkin.application.accounts import Accounts, Locked
+from services.checkin.application.accounts import Accounts
 from services.checkin.application.directory import AssessmentGiven, Directory
 from services.checkin.application.help import Help
 from services.checkin.application.installing import Installing
@@ -12,6 +12,7 @@ from services.checkin.application.people import ContactPointGiven
 from services.checkin.application.planning import ContactGiven, Planned, Planning
 from services.checkin.application.policies import Policies
 from services.checkin.application.reading import Reading
+from services.checkin.application.signing import Locked
 from services.checkin.application.tokens import Tokens
 from services.checkin.application.visits import Visits
 from services.checkin.application.watch import COMMAND_OF_KIND, Watch

@@ -93,9 +93,12 @@ class Help(OnVisit, People):
     ) -> Handled:
         """Take a call on a person's own stream. It rests on no grant, so it guards none."""
         sealed = await self.seal_or_drop(worker_id, note)
-        return await self._on_worker(
-            "ask_for_help", caller, worker_id, lambda now: AskForHelpWithoutVisit(sealed, now), {}, {}, occurred_at
-        )
+        own = worker_id if worker_id == caller.identity.worker_id else None
+
+        def make(now: datetime) -> AskForHelpWithoutVisit:
+            return AskForHelpWithoutVisit(sealed, now, own)
+
+        return await self._on_worker("ask_for_help", caller, worker_id, make, {}, {}, occurred_at)
 
 
 async def _under_any_key(caller: Caller, ask: Callable[[Caller], Awaitable[Handled]]) -> Handled:

@@ -19,7 +19,7 @@ from services.checkin.domain.signing_in import (
     SignIn,
     Signing,
 )
-from shared.contracts.base import Event, Sealed
+from shared.contracts.base import OPERATOR_SITE, Event, Sealed
 from shared.contracts.visits import (
     ContactPoint,
     ContactPointsSet,
@@ -68,10 +68,14 @@ class RevokeToken:
 
 @dataclass(frozen=True)
 class AskForHelpWithoutVisit:
-    """A person asks for help who is on no visit, or whose visit is not known."""
+    """A person asks for help who is on no visit, or whose visit is not known.
+
+    ``caller_id`` is given where somebody calls for themselves: then nothing that cannot be read of them keeps the call out.
+    """
 
     note: Sealed | None
     now: datetime
+    caller_id: str | None = None
 
 
 SigningCommand = SetPassword | RemovePassword | SignIn | EndSessions | LockSignIn
@@ -109,10 +113,7 @@ def decide(command: WorkerCommand, worker: Worker) -> list[Event]:
         case RevokeToken():
             return _revoke(command, worker)
         case AskForHelpWithoutVisit():
-            registered = _registered(worker)
-            return [
-                WorkerHelpRequested(worker_id=registered.worker_id, site_id=registered.site_id, note=command.note),
-            ]
+            return [_ask_for_help(command, worker)]
         case SetPassword() | RemovePassword() | SignIn() | EndSessions() | LockSignIn():
             return signing_in.decide(command, _registered(worker).worker_id, worker.signing)
         case _:
@@ -144,6 +145,14 @@ def _set_contact_points(command: SetContactPoints, worker: Worker) -> list[Event
     if len({point.contact_point_id for point in points}) < len(points):
         raise Rejected("contact_point_twice")
     return [ContactPointsSet(worker_id=registered.worker_id, contact_points=points)]
+
+
+def _ask_for_help(command: AskForHelpWithoutVisit, worker: Worker) -> WorkerHelpRequested:
+    """Take a call for help. Where nobody can read who the caller is, it is for whoever looks after all sites."""
+    if worker.registered is None and command.caller_id is not None:
+        return WorkerHelpRequested(worker_id=command.caller_id, site_id=OPERATOR_SITE, note=command.note)
+    registered = _registered(worker)
+    return WorkerHelpRequested(worker_id=registered.worker_id, site_id=registered.site_id, note=command.note)
 
 
 def _revoke(command: RevokeToken, worker: Worker) -> list[Event]:

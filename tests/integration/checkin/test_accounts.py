@@ -189,7 +189,15 @@ async def test_a_call_by_password_is_taken_even_while_signing_in_is_locked(world
 
 async def test_a_call_by_password_says_the_same_whether_or_not_it_was_right(world: World) -> None:
     await with_password(world)
-    sent: tuple[object, ...] = (CREDENTIALS, WRONG, {"login": "nobody", "password": PASSWORD}, {}, None, [1], {"login": 1, "password": {}})
+    sent: tuple[object, ...] = (
+        CREDENTIALS,
+        WRONG,
+        {"login": "nobody", "password": PASSWORD},
+        {},
+        None,
+        [1],
+        {"login": 1, "password": {}},
+    )
     answers = [await by_password(world, body) for body in sent]
     assert {answer.status_code for answer in answers} == {202}
     assert len({answer.text for answer in answers}) == 1
@@ -285,7 +293,9 @@ async def test_another_site_changes_nothing_by_a_cookie_and_a_token_is_asked_not
         {"Origin": "https://x.example"},
     ):
         assert await status(world, secret, path, method, headers=headers) == 403
-    assert (await sign_in(world, CREDENTIALS, **{"Sec-Fetch-Site": "cross-site"})).status_code == 403
+    for headers in ({"Sec-Fetch-Site": "cross-site"}, {"Origin": "https://x.example"}):
+        assert (await sign_in(world, CREDENTIALS, **headers)).status_code == 403, "nobody is signed in unawares"
+    assert (await sign_in(world, CREDENTIALS, Origin=ours)).status_code == 201
     assert await status(world, secret, headers={"Sec-Fetch-Site": "cross-site"}) == 200, "reading changes nothing"
     assert await status(world, secret, path, method, headers={"Origin": ours}) == 200
     token = bearer(world.tokens[ANNA])
@@ -350,3 +360,11 @@ async def test_grants_are_read_again_only_where_they_changed(world: World, monke
     wholly.clear()
     assert await world.refused(BEN, "GET", f"/workers/{ANNA}") == (403, "forbidden")
     assert wholly == ["grant-site1"]
+
+
+@pytest.mark.parametrize("shown", ["Bearer made-up", "Bearer", "Basic YTpi", ""])
+async def test_a_session_takes_a_call_for_help_beside_a_token_that_is_nobodys(world: World, shown: str) -> None:
+    await with_password(world)
+    secret = await signed_in(world)
+    assert await status(world, secret, f"/workers/{ANNA}/help", "POST", headers={"Authorization": shown}) == 200
+    assert await status(world, secret, headers={"Authorization": shown}) == 401, "and nothing else"

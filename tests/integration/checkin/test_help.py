@@ -1,8 +1,11 @@
 """A call for help is taken: in every state of a visit, without one, and whatever is wrong with the request."""
 
+import json
+
 import pytest
 
-from shared.contracts.base import Sealed
+from shared.contracts.base import OPERATOR_SITE, Sealed
+from shared.contracts.envelope import decode
 from shared.contracts.visits import VisitHelpRequested, WorkerHelpRequested
 from shared.runtime.sealing import Keyring
 from tests.support.services import bearer
@@ -136,3 +139,43 @@ async def test_two_calls_for_help_are_two_unless_they_are_one_request(world: Wor
     for key in ("a", "a", "b"):
         await world.done(ANNA, "POST", f"/visits/{visit_id}/help", {}, headers={"Idempotency-Key": key})
     assert (await world.visit(visit_id))["calls_for_help"] == 2
+
+
+async def spoilt(world: World, stream_id: str, record: bytes, type_: str) -> None:
+    """Let the records of a type in a stream be what nobody can read; nobody but a superuser could."""
+    admin = world.installation.admin
+    async with admin.transaction():
+        await admin.execute("SET LOCAL session_replication_role = replica")
+        spoil = "UPDATE log.event SET record = $2 WHERE stream_id = $1 AND type = $3"
+        assert await admin.execute(spoil, stream_id, record, type_) == "UPDATE 1"
+
+
+async def newest_of(world: World, stream_id: str) -> bytes:
+    """Return a stream's newest record as it stands."""
+    newest = "SELECT record FROM log.event WHERE stream_id = $1 ORDER BY version DESC LIMIT 1"
+    record: bytes = await world.installation.admin.fetchval(newest, stream_id)
+    return record
+
+
+async def test_a_call_is_taken_from_a_caller_whose_registration_nobody_can_read(world: World) -> None:
+    await spoilt(world, f"worker-{ANNA}", b"not a record", "worker.registered.v1")
+    assert (await world.done(ANNA, "POST", f"/workers/{ANNA}/help", {"note": "canary"}))["worker_id"] == ANNA
+    newest = decode(await newest_of(world, f"worker-{ANNA}")).event
+    assert isinstance(newest, WorkerHelpRequested)
+    assert (newest.worker_id, newest.site_id) == (ANNA, OPERATOR_SITE)
+
+
+async def test_a_call_on_a_visit_whose_plan_nobody_can_read_is_the_caller_s_own(world: World) -> None:
+    visit_id = await world.started()
+    await spoilt(world, f"visit-{visit_id}", b"not a record", "visit.planned.v1")
+    assert (await world.done(ANNA, "POST", f"/visits/{visit_id}/help"))["worker_id"] == ANNA
+    assert await last_of(world, ANNA) == ("worker.help_requested.v1", None)
+
+
+async def test_what_only_a_later_release_can_read_leaves_the_caller_to_one_and_says_whom_to_ring(world: World) -> None:
+    later = {"type": "worker.registered.v9", "release": "99.0.0"}
+    record = json.loads(await newest_of(world, f"worker-{ANNA}"))
+    await spoilt(world, f"worker-{ANNA}", json.dumps(record | later).encode(), "worker.registered.v1")
+    answer = await world.send(ANNA, "POST", f"/workers/{ANNA}/help")
+    assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
+    assert answer.json()["ring"]

@@ -183,6 +183,11 @@ def test_help_is_taken_from_somebody_without_a_visit_every_time() -> None:
     assert given(WORKER, ANNA, asked, asked).when(AskForHelpWithoutVisit(NOTE, T0)) == [asked]
 
 
+def test_help_is_taken_from_a_caller_of_whom_nothing_can_be_read() -> None:
+    asked = WorkerHelpRequested(worker_id="anna", site_id=OPERATOR_SITE, note=NOTE)
+    assert given(WORKER).when(AskForHelpWithoutVisit(NOTE, T0, "anna")) == [asked]
+
+
 @pytest.mark.parametrize(
     "command",
     [

@@ -7,39 +7,45 @@ INSERT INTO log.stream_kind (kind, topic) VALUES
     ('notifier_trouble', 'lonewatch.notifications.v1'),
     ('audit_trouble', 'lonewatch.audit.v1');
 
--- Few among many: what is parked and what went wrong is found without reading the rest.
-CREATE INDEX event_trouble ON log.event (topic, position) WHERE type LIKE 'trouble.%';
+-- Few among many: what is parked and what went wrong is found without reading the rest, for one topic or for all in order.
+CREATE INDEX event_trouble ON log.event (position) WHERE type LIKE 'trouble.%';
 
 SET ROLE lonewatch_log;
 
 -- What a decision needs, at one look: the time, a known id's first answer, and the records of some streams in order.
 -- A tail above zero asks for so many of the newest records of that stream only; the version is the whole stream's.
+-- The positions are those of the records' rows, in the same order.
 CREATE FUNCTION log.load(p_streams text[], p_tails integer[], p_source text, p_id text) RETURNS TABLE (
-    now timestamptz, stream_id text, version integer, records bytea[],
+    now timestamptz, stream_id text, version integer, records bytea[], positions bigint[],
     known_digest bytea, known_first bigint, known_last bigint, known_recorded_at timestamptz, known_answer text
 )
 LANGUAGE sql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT
-        log.now(), s.stream_id, s.version, s.records,
+        log.now(), s.stream_id, s.version, s.records, s.positions,
         k.digest, k.first_position, k.last_position, k.recorded_at, k.answer
     FROM (VALUES (1)) AS one
     LEFT JOIN log.command k ON k.source = p_source AND k.id = p_id
     LEFT JOIN LATERAL (
-        SELECT wanted.stream_id, newest.version, (
-            SELECT array_agg(e.record ORDER BY e.version) FROM log.event e
-            WHERE e.stream_id = wanted.stream_id AND (wanted.tail = 0 OR e.version > newest.version - wanted.tail)
-        ) AS records
+        SELECT wanted.stream_id, newest.version, found.records, found.positions
         FROM unnest(p_streams, p_tails) AS wanted(stream_id, tail)
         CROSS JOIN LATERAL (
             SELECT coalesce(max(e.version), 0) AS version FROM log.event e WHERE e.stream_id = wanted.stream_id
         ) AS newest
+        CROSS JOIN LATERAL (
+            SELECT array_agg(e.record ORDER BY e.version) AS records, array_agg(e.position ORDER BY e.version) AS positions
+            FROM log.event e
+            WHERE e.stream_id = wanted.stream_id AND (wanted.tail = 0 OR e.version > newest.version - wanted.tail)
+        ) AS found
     ) AS s ON true
 $$;
 
--- Claim due deadlines of the caller's topic for a while: of these kinds, so that a newer release's are left to it.
-CREATE FUNCTION log.claim_deadlines(p_kinds text[], p_limit integer, p_claim interval) RETURNS TABLE (
+-- Claim due deadlines of the caller's topic for a while: of these kinds, so that a newer release's are left to it, and
+-- of no stream that is left to one. A claim longer than any can be was made before the clock was put back.
+CREATE FUNCTION log.claim_deadlines(
+    p_kinds text[], p_limit integer, p_claim interval, p_left text[] DEFAULT '{}'
+) RETURNS TABLE (
     stream_id text, kind text, subject text, due_at timestamptz, now timestamptz
 )
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
@@ -56,7 +62,11 @@ BEGIN
     FROM (
         SELECT f.stream_id, f.kind, f.subject FROM log.deadline f
         WHERE f.topic = v_topic AND f.due_at < v_now AND f.kind = ANY (p_kinds)
-            AND (f.claimed_until IS NULL OR f.claimed_until < clock_timestamp())
+            AND NOT f.stream_id = ANY (p_left)
+            AND (
+                f.claimed_until IS NULL OR f.claimed_until < clock_timestamp()
+                OR f.claimed_until > clock_timestamp() + p_claim
+            )
         ORDER BY f.due_at
         LIMIT p_limit
         FOR UPDATE SKIP LOCKED
@@ -82,11 +92,11 @@ END
 $$;
 
 REVOKE ALL ON FUNCTION
-    log.load(text[], integer[], text, text), log.claim_deadlines(text[], integer, interval),
+    log.load(text[], integer[], text, text), log.claim_deadlines(text[], integer, interval, text[]),
     log.finish_cycles(text, text[])
     FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION
-    log.load(text[], integer[], text, text), log.claim_deadlines(text[], integer, interval),
+    log.load(text[], integer[], text, text), log.claim_deadlines(text[], integer, interval, text[]),
     log.finish_cycles(text, text[])
     TO lonewatch_service;
 
