@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from asyncio import gather
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -22,22 +23,30 @@ Opened = dict[str, "Connection"]
 
 
 async def open_all(target: Target, stack: AsyncExitStack) -> tuple[list[Finding], Opened, Opened]:
-    """Return what was found, and the connections of each service to the log and to the keys."""
+    """Return what was found, and the connections of each service to the log and to the keys. All are tried at once."""
     findings: list[Finding] = []
-    logs: Opened = {}
-    stores: Opened = {}
-    for service, settings in target.services.items():
-        for what, secret, opened in (("database", settings.database, logs), ("keys", settings.keys_database, stores)):
-            try:
-                connection = await asyncpg.connect(secret.get_secret_value(), timeout=WITHIN, command_timeout=WITHIN)
-            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, ValueError) as failure:
-                findings.append(_failed(service, what, failure))
-            else:
-                stack.push_async_callback(_close, connection)
-                opened[service] = connection
+    opened: dict[str, Opened] = {"database": {}, "keys": {}}
+    wanted = [
+        (service, what, secret.get_secret_value())
+        for service, settings in target.services.items()
+        for what, secret in (("database", settings.database), ("keys", settings.keys_database))
+    ]
+    for (service, what, _), found in zip(wanted, await gather(*(_open(dsn) for *_, dsn in wanted)), strict=True):
+        if isinstance(found, Exception):
+            findings.append(_failed(service, what, found))
+        else:
+            stack.push_async_callback(_close, found)
+            opened[what][service] = found
     if not findings:
         findings.append(ok("databases_reached", "Every service reaches the log's and the keys database."))
-    return findings, logs, stores
+    return findings, opened["database"], opened["keys"]
+
+
+async def _open(dsn: str) -> Connection | Exception:
+    try:
+        return await asyncpg.connect(dsn, timeout=WITHIN, command_timeout=WITHIN)
+    except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, ValueError) as failure:
+        return failure
 
 
 async def _close(connection: Connection) -> None:

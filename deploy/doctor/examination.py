@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import asyncpg
 
-from deploy.doctor import channels, connections, keys, machine, migrations, people, privileges, server, work
+from deploy.doctor import channels, connections, keys, machine, mail, migrations, people, privileges, server, work
 from deploy.doctor.finding import Finding, error
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 OF_THE_MACHINE = (
     keys.file_is_well,
     machine.disk_has_room,
-    channels.mail_can_be_sent,
+    mail.can_be_sent,
     channels.people_can_follow_links,
     channels.somebody_outside_listens,
     channels.people_know_whom_to_ring,

@@ -99,6 +99,9 @@ def unsettled(troubles: list[tuple[str, Mapping[str, str]]]) -> dict[str, int]:
     for type_, data in troubles:
         kind = _SETTLES.get(type_, type_)
         if kind in _OPENS:
-            which = (kind, *(str(data.get(field)) for field in _OPENS[kind]))  # of one that is broken: None, which is one more
+            which = (
+                kind,
+                *(str(data.get(field)) for field in _OPENS[kind]),
+            )  # of one that is broken: None, which is one more
             (going_on.discard if type_ in _SETTLES else going_on.add)(which)
     return {kind: sum(one[0] == kind for one in going_on) for kind in _OPENS}

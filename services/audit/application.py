@@ -33,6 +33,7 @@ from shared.runtime.sealing import Keyring
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from shared.contracts.base import Event
     from shared.runtime.postgres import Pool
 
 __all__ = ["REFUSALS", "Application", "timeline_text"]
@@ -67,13 +68,13 @@ class Application:
         """Return the timeline of what happened to a worker without a visit. Raises as ``visit_timeline``."""
         stream_id = stream_of("worker", worker_id)
         loaded = await self.commands.load([stream_id])
-        registered = next((event for event in loaded[stream_id].events if isinstance(event, WorkerRegistered)), None)
-        if registered is None:
+        site_id = _site_of_worker(loaded[stream_id].events)
+        if site_id is None:
             raise Rejected("worker_unknown")
-        allowed = await self.authority.authorise(reader, _READ, registered.site_id)
+        allowed = await self.authority.authorise(reader, _READ, site_id)
         history = await self._history_of_worker(worker_id)
         told = timeline(history.events, loaded.now)
-        await self._disclose(reader, allowed, told, worker_id, registered.site_id, visit_id=None)
+        await self._disclose(reader, allowed, told, worker_id, site_id, visit_id=None)
         return {**await self._shown(told, {"worker_id": worker_id}), "unreadable": list(history.unreadable)}
 
     async def visits(self, reader: Identity, site_id: str, before: int | None) -> list[dict[str, Any]]:
@@ -139,3 +140,10 @@ def _site_of(history: History) -> str | None:
     planned = [recorded.event.site_id for recorded in history.events if isinstance(recorded.event, VisitPlanned)]
     opened = [recorded.event.site_id for recorded in history.events if isinstance(recorded.event, EscalationOpened)]
     return next(iter((*planned, *opened)), None)
+
+
+def _site_of_worker(events: Sequence[Event]) -> str | None:
+    """Return the site that looks after a person, or, where nobody can read that, the one that was asked for help."""
+    registered = [event.site_id for event in events if isinstance(event, WorkerRegistered)]
+    asked = [event.site_id for event in events if isinstance(event, WorkerHelpRequested)]
+    return next(iter((*registered, *asked)), None)

@@ -28,6 +28,7 @@ def reactions(application: Application) -> list[Reaction]:
             consumer="checkin",
             topics=(ESCALATIONS,),
             answers={EscalationResolved.type: escalation_ended, EscalationStoodDown.type: escalation_ended},
+            urgent=frozenset({EscalationResolved.type, EscalationStoodDown.type}),  # a watch that stays off is a danger
         )
     ]
 

@@ -69,6 +69,8 @@ class EscalationJoined(Event):
     policy_version: int | None = None
     late: Code | None = None
     trouble: Trouble | None = None
+    worker_id: Id | None = None
+    """Whom it is about, where nothing readable had named the worker when the episode was opened."""
     asks: tuple[Ask, ...]
     part: int = 1
     """From 1. Who is told goes over several events of one decision where they are many; all but the asks is the same."""

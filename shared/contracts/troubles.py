@@ -174,5 +174,10 @@ def trouble_stream(service: str, subject: str) -> str:
     return f"{service}_trouble-{subject}"
 
 
+def is_trouble_stream(stream_id: str) -> bool:
+    """Say whether a stream holds the troubles of some service."""
+    return stream_id.partition("-")[0].endswith("_trouble")
+
+
 OUTAGE = "outage"
 """The subject of what a service says of its own absence."""

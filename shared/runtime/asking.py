@@ -6,14 +6,17 @@ A cookie goes along whoever made the browser send the request, so by a cookie no
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-from shared.runtime.identity import NoIdentity
+from fastapi import Request, Security
+from fastapi.security import APIKeyCookie, HTTPBearer
+
+from shared.runtime.identity import Identity, NoIdentity
 
 if TYPE_CHECKING:
-    from fastapi import Request, Response
+    from fastapi import Response
 
-    from shared.runtime.identity import Authority, Identity
+    from shared.runtime.identity import Authority
     from shared.runtime.service import Running
 
 COOKIE = "lonewatch_session"
@@ -27,6 +30,20 @@ _READING = frozenset({"GET", "HEAD", "OPTIONS"})
 
 _OF_OURS = frozenset({"same-origin", "none"})
 """What a browser says of a request that a page of ours, or the person, began."""
+
+
+_TOKEN = HTTPBearer(scheme_name="token", description="The token that was issued to a person.", auto_error=False)
+_SESSION = APIKeyCookie(
+    name=COOKIE,
+    scheme_name="session",
+    description="The cookie of a session. What changes something must come from Lonewatch's own pages.",
+    auto_error=False,
+)
+"""How the interface describes who is asking: by either. What they stand for is read in ``asking`` alone."""
+
+
+_Token = Annotated[Any, Security(_TOKEN)]
+_Session = Annotated[Any, Security(_SESSION)]
 
 
 class CrossSite(Exception):  # noqa: N818 -- says what was found
@@ -54,6 +71,16 @@ async def identify(request: Request, *, for_help: bool = False) -> Identity:
     if request.method not in _READING and not for_help:
         require_same_site(request)
     return await authority.identify_session(secret, for_help=for_help)
+
+
+async def reader(request: Request, _token: _Token, _session: _Session) -> Identity:
+    """Say who is asking, by a token or by a session. Raises NoIdentity and CrossSite."""
+    return await identify(request)
+
+
+async def reader_for_help(request: Request, _token: _Token, _session: _Session) -> Identity:
+    """Say who calls for help: by a session that has expired, too. Raises NoIdentity."""
+    return await identify(request, for_help=True)
 
 
 def require_same_site(request: Request) -> None:

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING
 import asyncpg
 
 from shared.contracts.envelope import Newer, Recorded
-from shared.runtime.clock import monotonic
 from shared.runtime.log import AlreadyApplied, By, Cause, FeedGap, Unavailable, WrongExpectedVersion
 from shared.runtime.postgres import LOST
 from shared.runtime.reading import Unreadable, failed, read
+from shared.runtime.tries import Key, Tries
 
 if TYPE_CHECKING:
     from shared.runtime.postgres import Connection, Pool
@@ -33,15 +33,8 @@ MOST_TRIES = 3
 MOST_LOST = 5
 """How often a handler may fail as if a database were away, while each of them answers: the pauses between make 4 s."""
 
-SPENT_FOR = 5.0
-"""Seconds after a failing record was parked in which the next one of its shard is parked at its first failure: the others
-in that shard have waited for three tries already, and a fault in one handler meets many records in a row."""
-
 LEFT_TO_NEWER = 5.0
 """Seconds for which a record of a later release waits for a replica of it: no other visit may wait longer."""
-
-ALONE_FOR = 60.0
-"""Seconds after such a wait was in vain in which no other record waits: one after another they would hold a shard up."""
 
 _ANSWERS_WITHIN = 2.0
 """Seconds in which a database that is not away answers."""
@@ -57,9 +50,6 @@ Apply = Callable[["Connection", Recorded], Awaitable[None]]
 
 # Whether a database answers at all.
 ANSWERS = "SELECT 1"
-
-Key = tuple[str, str, int]
-"""A consumer, a topic and a shard: what moves by itself."""
 
 
 class MissingRowError(RuntimeError):
@@ -102,47 +92,6 @@ class ReadModel:
     def consumer(self) -> str:
         """The name under which its parked records are kept."""
         return f"{self.schema}.{self.name}"
-
-
-class Tries:
-    """Remembers how often, and for how long, the record at which each shard stands has failed in this process."""
-
-    def __init__(self) -> None:
-        self._at: dict[Key, tuple[int, int, float]] = {}
-        self._parked: dict[Key, float] = {}
-        self._alone: dict[str, float] = {}
-
-    def again(self, key: Key, position: int) -> tuple[int, float]:
-        """Count one more failure at a position; return how many there were, and the seconds since the first."""
-        known, count, since = self._at.get(key, (position, 0, monotonic()))
-        if known != position:
-            count, since = 0, monotonic()
-        self._at[key] = (position, count + 1, since)
-        return count + 1, monotonic() - since
-
-    def forget(self, key: Key) -> None:
-        """Forget a shard that has moved on."""
-        self._at.pop(key, None)
-
-    def standing(self, key: Key) -> int | None:
-        """Return the position at which a shard failed last; None where no record is known to be at fault."""
-        return self._at[key][0] if key in self._at else None
-
-    def park(self, key: Key) -> None:
-        """Remember that a record of this shard was parked because its handler failed."""
-        self._parked[key] = monotonic()
-
-    def most(self, key: Key, most: int) -> int:
-        """Return how often a record of this shard may fail now, where it may ``most`` times otherwise."""
-        return 1 if monotonic() - self._parked.get(key, -SPENT_FOR) < SPENT_FOR else most
-
-    def waited_alone(self, consumer: str) -> None:
-        """Remember that a consumer waited for a newer replica, and that none came."""
-        self._alone[consumer] = monotonic()
-
-    def alone(self, consumer: str) -> bool:
-        """Say whether no newer replica came lately."""
-        return monotonic() - self._alone.get(consumer, -ALONE_FOR) < ALONE_FOR
 
 
 @dataclass(frozen=True)

@@ -15,10 +15,11 @@ import structlog
 from shared.contracts.topics import SHARDS
 from shared.runtime.applying import READ_MODEL_BEHIND, READ_MODEL_ROWS, apply
 from shared.runtime.clock import monotonic, pause
-from shared.runtime.consumers import Follower, Key, LeftToNewer, MissingRowError, Reaction, ReadModel, in_schema
+from shared.runtime.consumers import Follower, LeftToNewer, MissingRowError, Reaction, ReadModel, in_schema
 from shared.runtime.log import AlreadyApplied, FeedGap, Unavailable
 from shared.runtime.postgres import LOST
 from shared.runtime.reacting import react
+from shared.runtime.tries import Key
 
 if TYPE_CHECKING:
     from shared.runtime.postgres import Pool

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-from fastapi import FastAPI, Request, Response
+from fastapi import Depends, FastAPI, Response
 from prometheus_client import generate_latest
 
-from shared.runtime.asking import identify
+from shared.runtime.asking import reader
+from shared.runtime.identity import Identity
 from shared.runtime.postgres import LOST
 from shared.runtime.status import Status
 from shared.runtime.telemetry import FEED_AGE, REGISTRY
@@ -44,9 +45,9 @@ def add_health(app: FastAPI, running: Running) -> None:
         }
 
     @app.get(f"{prefix}/status", name="read_status")
-    async def read_status(request: Request) -> dict[str, Any]:
+    async def read_status(by: Annotated[Identity, Depends(reader)]) -> dict[str, Any]:
         """Say how all services are: replicas, backlogs, what is overdue, what is not settled, and the heartbeat."""
-        await running.authority.authorise(await identify(request), "read_status", None)
+        await running.authority.authorise(by, "read_status", None)
         return {"release": running.release, **await status.read()}
 
     @app.get("/metrics", name="metrics", include_in_schema=False)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import orjson
 from fastapi import Depends, FastAPI, Header, Request
 
-from shared.runtime.asking import identify
+from shared.runtime.asking import reader, reader_for_help
 from shared.runtime.health import add_health
 from shared.runtime.identity import Identity
 from shared.runtime.ids import new_id
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
     from shared.runtime.commands import Handled
     from shared.runtime.service import Running
+
+__all__ = ["Caller", "answer", "caller", "create_app", "reader", "reader_for_help", "request_digest"]
 
 _PLAIN_KEY = re.compile(r"[\x21-\x7e]{1,128}")
 """An Idempotency-Key that is kept as it is."""
@@ -44,16 +46,6 @@ class Caller:
     def by(self) -> By:
         """What the caller's events say of them."""
         return By(actor=self.identity.worker_id, correlation_id=self.correlation_id)
-
-
-async def reader(request: Request) -> Identity:
-    """Say who is asking, by a token or by a session. Raises NoIdentity and CrossSite."""
-    return await identify(request)
-
-
-async def reader_for_help(request: Request) -> Identity:
-    """Say who calls for help: by a session that has expired, too. Raises NoIdentity."""
-    return await identify(request, for_help=True)
 
 
 async def caller(

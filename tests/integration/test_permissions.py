@@ -18,8 +18,10 @@ import pytest_asyncio
 from deploy.database import SERVICES
 from shared.contracts.base import OPERATOR_SITE
 from shared.contracts.roles import PERMISSIONS, PUBLIC, Role, may
+from shared.runtime.asking import COOKIE
 from tests.support.history import POLICY, SITE, policy, token_of
 from tests.support.requests import (
+    FROM_ELSEWHERE,
     OPERATORS_AUDITOR,
     OTHERS_AT_OPERATOR,
     PEOPLE,
@@ -249,6 +251,10 @@ async def test_whoever_may_is_answered_and_whoever_may_not_changes_and_learns_no
         refused(await at_work.ask(asked, untouched, authorization(f"Bearer {token_of(who)}")), 403, "forbidden", who)
         assert await at_work.written() == before, f"{who} was refused, and yet something was written"
 
+    if asked.changes and operation != NEVER_REFUSED:
+        refused(await at_work.ask(asked, untouched, FROM_ELSEWHERE), 403, "cross_site", "a page of another site")
+        assert await at_work.written() == before, "a page of another site was refused, and yet something was written"
+
     for who, ids in zip((who for who, yes in may_they.items() if yes), fresh, strict=True):
         answer = await at_work.ask(asked, ids, authorization(f"Bearer {token_of(who)}"))
         assert answer.status_code in asked.answers, f"{who}: {answer.status_code} {answer.text}"
@@ -280,6 +286,31 @@ async def test_health_metrics_and_descriptions_need_no_identity_and_name_nobody(
         assert not {subject, SITE} & set(findall(r"[\w-]+", answer.text)), route
         assert SITE_NAME not in answer.text, route
     assert await at_work.written() == before
+
+
+async def test_a_session_reads_what_its_person_may_wherever_the_link_stood(at_work: Desk) -> None:
+    path = f"/checkin/sites/{SITE}"
+    assert (await at_work.clients["checkin"].get(path, headers=FROM_ELSEWHERE)).status_code == 200
+
+
+async def test_the_interface_says_that_each_route_needs_an_identity_and_which_ones_there_are(at_work: Desk) -> None:
+    for service in SERVICES:
+        described = (await at_work.clients[service].get(f"/{service}/openapi.json")).json()
+        schemes = described["components"]["securitySchemes"]
+        assert schemes["token"] | {"description": ""} == {"type": "http", "scheme": "bearer", "description": ""}
+        assert (schemes["session"]["in"], schemes["session"]["name"]) == ("cookie", COOKIE)
+        needing = {
+            (route.partition(" ")[0].lower(), route.partition(" ")[2])
+            for of, route, name in at_work.routes()
+            if of == service and name not in PUBLIC
+        }
+        saying = {
+            (method, path)
+            for path, methods in described["paths"].items()
+            for method, one in methods.items()
+            if one.get("security") == [{"token": []}, {"session": []}]
+        }
+        assert (sorted(needing - saying), sorted(saying - needing)) == ([], [])
 
 
 async def test_a_page_and_its_buttons_answer_nobody_but_the_holder_of_the_code(at_work: Desk) -> None:
@@ -333,6 +364,9 @@ async def test_a_reply_is_taken_from_nobody_without_a_signature_even_with_a_toke
 
 SENTENCES: Mapping[str, str] = {
     "no_identity": "Send the token that was issued to you as 'Authorization: Bearer …'.",
+    "cross_site": (
+        "Your browser says that another site sent this; open Lonewatch's own page and do it there, or show a token."
+    ),
     "forbidden": "You hold no role here that may do this; ask an administrator of the site for it.",
 }
 

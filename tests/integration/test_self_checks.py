@@ -7,6 +7,7 @@ import pytest_asyncio
 
 from shared.contracts.envelope import Recorded
 from shared.contracts.troubles import SelfCheckDiffered
+from shared.runtime import deadline_check
 from shared.runtime.columns_check import Columns
 from shared.runtime.self_checks import SelfChecks
 from tests.support.services import Installation
@@ -77,6 +78,18 @@ async def test_a_stream_that_a_later_release_wrote_in_keeps_no_other_from_being_
         await world.installation.admin.execute(LOSE, stream_id)
     (check,) = world.installation.parts["checkin"].self_checks
     assert [found.place for found in await check.look()] == [f"visit-{visit_id}"]
+
+
+async def test_deadlines_that_followed_from_another_release_s_rules_are_put_right_and_told_to_nobody(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    visit_id = await world.started()
+    await world.installation.quiet()
+    rows = await world.installation.admin.fetch(ROWS, f"visit-{visit_id}")
+    await world.installation.admin.execute(LOSE, f"visit-{visit_id}")
+    monkeypatch.setattr(deadline_check, "RELEASE", "9.0.0")
+    assert await look(world, "checkin") == []
+    assert await world.installation.admin.fetch(ROWS, f"visit-{visit_id}") == rows != []
 
 
 async def test_the_next_step_of_an_escalation_is_put_back_too(world: World) -> None:

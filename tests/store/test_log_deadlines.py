@@ -57,7 +57,7 @@ def clock_of(writer: Writer, handlers: Mapping[str, OnDue]) -> Deadlines:
 
 
 async def claim(writer: Writer, limit: int = 100) -> list[tuple[str, str, datetime]]:
-    rows = await writer.pool.fetch(CLAIM_DUE, KINDS, limit, CLAIM)
+    rows = await writer.pool.fetch(CLAIM_DUE, KINDS, limit, CLAIM, [])
     return [(row["stream_id"], row["kind"], row["due_at"]) for row in rows]
 
 

@@ -22,6 +22,7 @@ from deploy.database import SERVICES
 from shared.contracts.base import OPERATOR_SITE, Event, Sealed, stream_of
 from shared.contracts.roles import Role
 from shared.contracts.visits import GrantGiven, GrantWithdrawn, TokenIssued, VisitEnded, WorkerRegistered
+from shared.runtime.asking import COOKIE
 from shared.runtime.identity import Identity
 from shared.runtime.ids import new_id
 from shared.runtime.links import link_code
@@ -41,6 +42,8 @@ from tests.support.things import (
 )
 
 ELSEWHERE, NOBODY, FORMER, REVOKED = "elsewhere", "nobody", "former", "revoked"
+SIGNED_IN, ENDED = "signed-in", "ended"
+"""Two sessions of the operator's administrator, of which one was ended."""
 
 _AT = "at-operator-"
 
@@ -67,6 +70,11 @@ def authorization(text: str) -> Mapping[bytes, bytes]:
     return {b"Authorization": text.encode()}
 
 
+def _cookie(secret: str, site: bytes) -> Mapping[bytes, bytes]:
+    """Return what a browser sends of a session, and of the page that made it."""
+    return {b"Cookie": f"{COOKIE}={secret}".encode(), b"Sec-Fetch-Site": site}
+
+
 WITHOUT_IDENTITY: Mapping[str, Mapping[bytes, bytes]] = MappingProxyType(
     {
         "no header": {},
@@ -78,9 +86,14 @@ WITHOUT_IDENTITY: Mapping[str, Mapping[bytes, bytes]] = MappingProxyType(
         "another scheme": authorization(f"Basic {token_of(SUPERVISOR)}"),
         "a scheme alone": authorization("Bearer"),
         "a scheme and a space": authorization("Bearer "),
+        "a session that was ended": _cookie(token_of(ENDED), b"same-origin"),
+        "a session that nobody has": _cookie("made-up", b"same-origin"),
     }
 )
 """Headers that identify nobody."""
+
+FROM_ELSEWHERE = _cookie(token_of(SIGNED_IN), b"cross-site")
+"""What a browser sends in which the operator's administrator is signed in, when another site's page makes it."""
 
 
 class Fresh(StrEnum):
@@ -126,6 +139,11 @@ class Asked:
         return subject if named == Fresh.SUBJECT else named
 
     @property
+    def changes(self) -> bool:
+        """Whether it is asked to change something."""
+        return not self.route.startswith("GET ")
+
+    @property
     def service(self) -> str:
         """Which service answers."""
         return self.route.partition(" /")[2].partition("/")[0]
@@ -149,14 +167,16 @@ class Desk:
                 for method in (route.methods or {"ANY"}) - {"HEAD"}:
                     yield service, f"{method} {route.path}", route.name or "(no name)"
 
-    async def written(self) -> tuple[int, ...]:
-        """Return how much there is in the log, of ids from outside, of deadlines, of persons' keys, of tokens and of revoked ones."""
+    async def written(self) -> tuple[Any, ...]:
+        """Return how much there is in the log, of ids from outside, of deadlines, and in every table of the keys database."""
         in_log = await self.installation.admin.fetchrow(
             "SELECT position, (SELECT count(*) FROM log.event), (SELECT count(*) FROM log.command),"
             " (SELECT count(*) FROM log.deadline) FROM log.head"
         )
         in_keys = await self.keys.fetchrow(
-            "SELECT (SELECT count(*) FROM key), count(*), count(revoked_at) FROM credential"
+            "SELECT (SELECT count(*) FROM key), count(*), count(revoked_at), (SELECT count(ended_at) FROM session),"
+            " (SELECT count(*) FROM session), (SELECT count(*) FROM account), (SELECT max(set_at)::text FROM account)"
+            " FROM credential"
         )
         assert in_log
         assert in_keys
@@ -178,6 +198,17 @@ class Desk:
             revoked,
         )
 
+    async def session(self, name: str, *, ended: bool = False) -> None:
+        """Let the operator's administrator be signed in, or no longer."""
+        await self.keys.execute(
+            "INSERT INTO session (session_sha256, session_id, worker_id, expires_at, ended_at)"
+            " VALUES ($1, $2, $3, clock_timestamp() + interval '1 h', CASE WHEN $4 THEN clock_timestamp() END)",
+            sha256(token_of(name).encode()).digest(),
+            name,
+            f"{_AT}{Role.ADMINISTRATOR}",
+            ended,
+        )
+
     async def prepare(self) -> None:
         """Make the sites, their policy, an assessment, and everybody."""
         given: list[tuple[str, Event]] = [
@@ -195,6 +226,8 @@ class Desk:
             for at in (SITE, SOUTH, OPERATOR_SITE)
         ]
         await self.append("checkin", *writes)
+        await self.session(SIGNED_IN)
+        await self.session(ENDED, ended=True)
 
     async def subject(self) -> str:
         """Make a worker of the site to ask something about, who holds a token and the worker's role."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import shutil
 import signal
@@ -12,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from re import findall
 from typing import Any
 
 import httpx2
@@ -22,6 +24,7 @@ from deploy.database import ROOT, SERVICES
 from deploy.local.installation import free_port
 from deploy.policy_files import load_policy
 from tests.support.postgres import temporary_state
+from tests.support.sinks import WebhookSink, arrivals
 
 ENDED_WITHIN = 60.0
 TOKEN = "lw_"
@@ -236,6 +239,8 @@ def test_the_doctor_finds_no_error_in_a_running_installation_and_says_where_ther
     assert done.returncode == 0, done.stdout
     assert json.loads(done.stdout.splitlines()[-1])["ok"] is True
     assert "--state" in refused("doctor", "--state", str(started.state / "nothing"))
+    nothing = run("doctor", "--state", str(started.state / "nothing"), "--json")
+    assert (nothing.returncode, json.loads(nothing.stdout)["error"]) == (1, "no_installation")
 
 
 def test_the_status_shows_every_replica_and_says_that_the_watch_is_not_impaired(started: Started) -> None:
@@ -245,6 +250,58 @@ def test_the_status_shows_every_replica_and_says_that_the_watch_is_not_impaired(
     assert {service: len(one["replicas"]) for service, one in found["services"].items()} == dict.fromkeys(SERVICES, 2)
     assert "The watch is not impaired." in done.stdout
     assert "lonewatch up" in refused("status", "--url", f"http://127.0.0.1:{free_port()}", "--token", started.token)
+
+
+async def test_the_status_of_an_impaired_watch_says_whom_to_ring_and_has_an_exit_code_of_its_own(
+    started: Started,
+) -> None:
+    shown = run("status", "--url", started.url, "--token", started.token, "--json")
+    found = json.loads(shown.stdout.splitlines()[-1])
+    found["watch"] = {"impaired": True, "why": ["notifier has not followed the log for 12 s"], "ring": "Ring 4711."}
+
+    async def impaired(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        body = json.dumps(found).encode()
+        head = f"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n"
+        writer.write(head.encode() + b"connection: close\r\n\r\n" + body)
+        writer.close()
+
+    async with await asyncio.start_server(impaired, "127.0.0.1", 0) as server:
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        done = await asyncio.to_thread(run, "status", "--url", url, "--token", started.token)
+    assert done.returncode == 2
+    assert "THE WATCH IS IMPAIRED: notifier has not followed the log for 12 s" in done.stdout
+    assert "Ring 4711." in done.stdout
+
+
+async def test_a_test_alarm_ends_well_once_the_person_says_that_it_reached_them(
+    started: Started, tmp_path: Path
+) -> None:
+    asking = ("test-alarm", "tess", "--url", started.url, "--token", started.token)
+    async with (
+        WebhookSink(tmp_path / "webhooks.jsonl") as sink,
+        httpx2.AsyncClient(timeout=20, trust_env=False) as client,
+    ):
+        headers = {"Authorization": f"Bearer {started.token}"}
+        tess = {"worker_id": "tess", "site_id": "operator", "name": "Tess Tern"}
+        points = {"contact_points": [{"channel": "webhook", "address": f"{sink.url}/tess", "secret": "made-up-secret"}]}
+        workers = f"{started.url}/checkin/workers"
+        assert (await client.post(workers, json=tess, headers=headers)).is_success
+        assert (await client.put(f"{workers}/tess/contact-points", json=points, headers=headers)).is_success
+
+        unheard = await asyncio.to_thread(run, *asking, "--wait", "0")
+        heard = asyncio.create_task(asyncio.to_thread(run, *asking, "--wait", "40", "--json"))
+        second = (await arrivals(sink, 2))[1]
+        (page,) = findall(rf"{started.url}/notifier/t/[^\s\"\\]+", second["raw"])
+        assert (await client.get(page)).is_success
+        assert not heard.done(), "looking says nothing"
+        assert (await client.post(page)).is_success
+        done = await heard
+    assert unheard.returncode == 1
+    assert "Nobody has said within 0 s that it reached them" in unheard.stderr
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout.splitlines()[-1])["reached_at"]
+    assert "It reached tess at " in done.stdout
 
 
 def test_a_test_alarm_for_nobody_is_refused_with_a_sentence(started: Started) -> None:

@@ -6,7 +6,7 @@ Reads the answer of the service, as JSON; knows no event.
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -55,7 +55,21 @@ def _head(timeline: Mapping[str, Any], width: int) -> list[str]:
     worker = f", worker {_name(timeline, summary['worker_id'])}" if "visit_id" in timeline else ""
     site = f", site {summary['site_id']}" if summary["site_id"] else ""
     read = f"As recorded through position {summary['through']}, read at {_read(timeline['now']):%Y-%m-%d %H:%M:%S} UTC."
-    return [*textwrap.wrap(_printable(f"{whose}{worker}{site}."), width), *textwrap.wrap(read, width)]
+    return [
+        *textwrap.wrap(_printable(f"{whose}{worker}{site}."), width),
+        *textwrap.wrap(read, width),
+        *textwrap.wrap(_unreadable(timeline.get("unreadable", ())), width),
+    ]
+
+
+def _unreadable(positions: Sequence[int]) -> str:
+    """Return what is said of records that nobody can read: whoever reads on must know that something is missing."""
+    if not positions:
+        return ""
+    which = ", ".join(f"#{position}" for position in positions)
+    return (
+        f"NOT ALL OF IT CAN BE READ: what records {which} say is missing here, and what follows may look as it was not."
+    )
 
 
 def _name(timeline: Mapping[str, Any], worker_id: str | None) -> str:

@@ -49,6 +49,8 @@ def _apply(account: Account, recorded: Recorded) -> Account:
             return _go_on(account, recorded.event)
         case EscalationOpened() | EscalationJoined() as event:
             triggering = Triggering(event.trigger, at, event.due_at, event.ladder_no, event.late, event.trouble)
+            if isinstance(event, EscalationJoined) and event.worker_id:  # only now somebody knows whom it is about
+                account = replace(account, opened=account.opened.model_copy(update={"worker_id": event.worker_id}))
             triggers = (*account.triggers, triggering)
             if event.ladder_no is None:
                 return replace(account, triggers=triggers)

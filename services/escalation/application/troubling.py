@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
+from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from services.escalation.application.triggering import Triggered
 from shared.contracts.base import OPERATOR_SITE, Event
+from shared.contracts.escalations import EscalationJoined
 from shared.contracts.troubles import (
     UNKNOWN_WORKER,
     ClockDiffered,
@@ -22,6 +25,12 @@ if TYPE_CHECKING:
 
 LONGEST_PLACE = 200
 """Characters of a place, which is one line of a message."""
+
+_OF_AN_EPISODE = re.compile(r"notification-(.+\.\d+)\.\d+", re.DOTALL)
+"""The stream of a notification that an escalation asked for; the group is the id of the episode."""
+
+_DIGITS = 40
+"""Hexadecimal digits of an id that stands for something of any length: beyond coincidence."""
 
 TROUBLES: tuple[type[Event], ...] = (RecordParked, DeadlineFailed, SelfCheckDiffered, ClockDiffered, OutageRecorded)
 """What is said of Lonewatch itself and may raise."""
@@ -39,10 +48,10 @@ def troubled_by(recorded: Recorded) -> Triggered | None:
             return None
         case RecordParked(service=service, record_stream_id=stream_id, position=position) as event:
             place = f"{stream_id}, position {position}"
-            # Each consumer that follows the topic parks the same record; it is one trouble.
-            triggered = _troubled(f"parked-{position}", Trouble(service=service, concern="record_parked"), place)
+            triggered = _troubled(_parked_once(event), Trouble(service=service, concern="record_parked"), place)
         case DeadlineFailed(service=service, deadline_stream_id=stream_id, kind=kind) as event:
-            triggered = _troubled(event_id, Trouble(service=service, concern="deadline_failed"), f"{stream_id}, {kind}")
+            once = _unsent_once(stream_id) or event_id
+            triggered = _troubled(once, Trouble(service=service, concern="deadline_failed"), f"{stream_id}, {kind}")
         case SelfCheckDiffered(service=service, place=place) as event:
             triggered = _troubled(event_id, Trouble(service=service, concern="self_check_differs"), place)
         case ClockDiffered(service=service, replica=replica):
@@ -71,6 +80,31 @@ def as_system(triggered: Triggered) -> Triggered:
 def of_a_trouble(record_type: str) -> bool:
     """Say whether a record is itself of a trouble."""
     return record_type.startswith("trouble.")
+
+
+def _parked_once(event: RecordParked) -> str:
+    """Return the id under which a parked record raises: each consumer of its topic parks it, and it is one trouble.
+
+    Of what joined an escalation one raises, or telling of each could go on for ever where nobody can be told.
+    """
+    if event.record_type == EscalationJoined.type:
+        return _once("parked-joined", event.record_stream_id)
+    return f"parked-{event.position}"
+
+
+def _unsent_once(stream_id: str) -> str | None:
+    """Return the id under which messages of an escalation that cannot be sent raise; None for any other deadline.
+
+    One raises for a whole episode: telling of it asks for messages, and each of those may fail for the same reason.
+    """
+    found = _OF_AN_EPISODE.fullmatch(stream_id)
+    return None if found is None else _once("unsent", found[1])
+
+
+def _once(what: str, about: str) -> str:
+    """Return an id that is the same for the same: what a broken record is called by may be no id itself."""
+    digest = sha256(about.encode(errors="backslashreplace")).hexdigest()
+    return f"{what}-{digest[:_DIGITS]}"
 
 
 def _line(text: str) -> str:

@@ -35,6 +35,7 @@ from shared.contracts.escalations import (
 )
 from shared.contracts.policy import GRAVITY, Timed
 from shared.contracts.roles import RESPONDERS
+from shared.contracts.troubles import UNKNOWN_WORKER
 from shared.decider import Rejected
 
 UNREADABLE_REPEATS = timedelta(minutes=5)
@@ -113,6 +114,8 @@ def _open(command: Raise, escalation: Escalation) -> EscalationOpened:
 def _join(command: Raise, escalation: Escalation) -> EscalationJoined:
     graver = all(GRAVITY[command.trigger] > GRAVITY[run.trigger] for run in escalation.ladders)
     ladder_no = max((run.no for run in escalation.ladders), default=0) + escalation.unreadable + 1
+    named = escalation.worker_id == UNKNOWN_WORKER != command.worker_id
+    known = replace(escalation, worker_id=command.worker_id) if named else escalation
     return EscalationJoined(
         escalation_id=escalation.escalation_id,
         trigger=command.trigger,
@@ -124,7 +127,8 @@ def _join(command: Raise, escalation: Escalation) -> EscalationJoined:
         policy_version=command.policy_version if graver else None,
         late=command.late,
         trouble=command.trouble,
-        asks=ask_again(escalation, command.directory),
+        worker_id=command.worker_id if named else None,
+        asks=ask_again(known, command.directory),
     )
 
 

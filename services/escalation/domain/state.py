@@ -159,6 +159,7 @@ def _joined(escalation: Escalation, event: EscalationJoined) -> Escalation:
         return escalation  # a further part: the first has said it all
     joined = replace(
         escalation,
+        worker_id=event.worker_id or escalation.worker_id,
         triggered=(*escalation.triggered, TriggerKnown(event.trigger, event.due_at)),
         triggers_seen=escalation.triggers_seen | {event.trigger_event_id},
     )

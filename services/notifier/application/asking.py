@@ -112,13 +112,15 @@ def _about(event: Asked, history: Sequence[Event]) -> dict[str, Any]:
         for found in history
         if isinstance(found, EscalationOpened | EscalationJoined) and found.escalation_id == event.escalation_id
     ]
-    workers = [found.worker_id for found in episode if isinstance(found, EscalationOpened)]
-    about = {**_kind(event), "worker_id": (*workers, getattr(event, "worker_id", None) or UNKNOWN_WORKER)[0]}
+    named = [found.worker_id for found in (*episode, event) if getattr(found, "worker_id", None)]
+    workers = [worker_id for worker_id in named if worker_id != UNKNOWN_WORKER]  # one who is named later counts too
+    about = {**_kind(event), "worker_id": (*workers, UNKNOWN_WORKER)[0]}
     if isinstance(event, EscalationJoined):
         episode = [event]
     if not episode:
         return {**about, "trigger": None, "due_at": None}
-    cause = _cause([found for found in episode if found.ladder_no == about["ladder_no"]] or episode)
+    of_ladder = [found for found in episode if found.ladder_no == about["ladder_no"] is not None]
+    cause = _cause(of_ladder or episode)  # what is about the whole episode tells of the gravest of all
     said = {"trigger": cause.trigger, "due_at": cause.due_at, "late": cause.late, "trouble": cause.trouble}
     return {**about, **said}
 

@@ -98,6 +98,8 @@ class Trials:
     async def addressed(self, notification_id: str, code: str) -> NotificationQueued:
         """Return the test alarm behind a link. Raises Rejected, the same for one that does not exist and for a wrong code."""
         _, queued = await self._of(notification_id)
+        if not queued.messages:
+            raise Rejected("notification_unknown")  # no link of it was ever sent
         wanted = await link_code(self.keyring, notification_id, queued.recipient_id)
         if not compare_digest(code_sha256(code), code_sha256(wanted)):
             raise Rejected("notification_unknown")
@@ -119,6 +121,6 @@ class Trials:
         stream_id = stream_of("notification", notification_id)
         stream = (await self.commands.load([stream_id]))[stream_id]
         queued = folded(stream).queued
-        if queued is None or queued.kind != "test" or not queued.messages:
+        if queued is None or queued.kind != "test":
             raise Rejected("notification_unknown")
         return stream, queued

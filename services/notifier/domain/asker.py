@@ -12,11 +12,11 @@ from datetime import datetime
 from functools import reduce
 
 from shared.contracts.base import Code, Event
+from shared.contracts.escalations import EVENTS as ESCALATIONS
 from shared.contracts.escalations import (
     AcknowledgementRanOut,
     EscalationAcknowledged,
     EscalationLapsed,
-    EscalationOpened,
     EscalationResolved,
     EscalationStoodDown,
 )
@@ -59,9 +59,10 @@ class Asker:
 
 def evolve(asker: Asker, event: Event) -> Asker:
     """Return the state after an event of the asking stream."""
+    episode = getattr(event, "escalation_id", None) if isinstance(event, ESCALATIONS) else None
+    if episode is not None and episode != asker.escalation_id:
+        asker = Asker(escalation_id=episode)  # a new one, also where its opening cannot be read
     match event:
-        case EscalationOpened(escalation_id=escalation_id):
-            return Asker(escalation_id=escalation_id)
         case EscalationAcknowledged(ladders=ladders):
             return replace(asker, acknowledged=asker.acknowledged.union(ladders))
         case AcknowledgementRanOut():

@@ -107,6 +107,55 @@ async def test_the_same_person_reading_the_same_is_recorded_once_and_again_when_
     assert [recorded.envelope.actor for recorded in recorded] == [LIZ, LIZ, SUE]
 
 
+async def spoilt(world: World, stream_id: str, type_: str) -> int:
+    """Let the record of a type in a stream be what nobody can read; return its position."""
+    admin = world.installation.admin
+    async with admin.transaction():
+        await admin.execute("SET LOCAL session_replication_role = replica")
+        spoil = "UPDATE log.event SET record = 'nothing' WHERE stream_id = $1 AND type = $2 RETURNING position"
+        position: int = await admin.fetchval(spoil, stream_id, type_)
+    return position
+
+
+async def test_a_visit_whose_plan_nobody_can_read_is_told_from_its_escalation_to_whoever_may_read_the_site(
+    world: World,
+) -> None:
+    await happened(world)
+    position = await spoilt(world, f"visit-{VISIT}", "visit.planned.v1")
+    told = (await world.get(TIMELINE)).json()
+    assert told["unreadable"] == [position]
+    assert [line["what"] for line in told["lines"] if line["kind"] == "happened"][:2] == [
+        "visit.help_requested.v1",
+        "escalation.opened.v1",
+    ]
+    assert (await world.get(TIMELINE, by=WALT)).status_code == 403, "of the site nobody else may"
+    (disclosed,) = await world.installation.history(f"disclosure-{VISIT}")
+    assert (disclosed.envelope.actor, disclosed.envelope.site_id) == (LIZ, SITE)
+
+
+async def test_the_text_says_first_that_something_is_missing_and_which_records(world: World) -> None:
+    await happened(world)
+    position = await spoilt(world, f"visit-{VISIT}", "visit.help_requested.v1")
+    text = (await world.get(f"{TIMELINE}?format=text")).text
+    head, _, _ = text.partition("\n\n")
+    assert f"NOT ALL OF IT CAN BE READ: what records #{position} say is missing" in " ".join(head.split())
+
+
+async def test_a_visit_of_which_nobody_can_read_whose_it_is_is_told_to_nobody(world: World) -> None:
+    await world.planned()
+    await spoilt(world, f"visit-{VISIT}", "visit.planned.v1")
+    response = await world.get(TIMELINE)
+    assert (response.status_code, response.json()["code"]) == (404, "visit_unknown")
+
+
+async def test_help_of_a_worker_whose_registration_nobody_can_read_is_told_all_the_same(world: World) -> None:
+    await help_without_visit(world.installation)
+    position = await spoilt(world, stream_of("worker", WALT), "worker.registered.v1")
+    told = (await world.get(f"/workers/{WALT}/timeline")).json()
+    assert [line["what"] for line in told["lines"] if line["kind"] == "happened"] == ["worker.help_requested.v1"]
+    assert told["unreadable"] == [position]
+
+
 async def test_an_unknown_visit_is_not_found_and_nothing_is_recorded(world: World) -> None:
     response = await world.get("/visits/nowhere/timeline")
     assert (response.status_code, response.json()["code"]) == (404, "visit_unknown")

@@ -180,6 +180,45 @@ async def test_what_is_parked_or_goes_on_is_named_until_it_is_settled(patient: P
     assert {"records_parked", "troubles_unsettled"} & {one.code for one in await examine(patient.target())} == set()
 
 
+# A record past the head of the log, as only a superuser can put it there.
+BROKEN_RECORD = """
+INSERT INTO log.event (
+    position, topic, shard, stream_id, version, type, event_id, correlation_id, actor, release, occurred_at, recorded_at,
+    record
+)
+SELECT $1::bigint, 'lonewatch.visits.v1', 0, $2, 1000 + $1::bigint, $3, 'poison-' || $1::bigint, 'poison', 'poison',
+    '0.1.0', clock_timestamp(), clock_timestamp(), $4
+"""
+
+RECORDS = (b"", b"\xff\xfe", b"[" * 100_000, b"null", b"[]", b"{}", b'{"data": 7}', b'{"data": {}}')
+"""What no program of ours writes."""
+
+
+@pytest.mark.parametrize(
+    ("stream_id", "type_"),
+    [
+        ("audit_trouble-x", "trouble.record_parked.v1"),
+        ("grant-operator", "grant.given.v1"),
+        ("policy-x", "policy.adopted.v1"),
+    ],
+)
+async def test_records_that_nobody_can_read_keep_no_check_from_being_made(
+    patient: Patient, stream_id: str, type_: str
+) -> None:
+    admin = patient.installation.admin
+    before = await admin.fetchval("SELECT position FROM log.head")
+    for position, broken in enumerate(RECORDS, before + 1):
+        await admin.execute(BROKEN_RECORD, position, stream_id, type_, broken)
+    try:
+        codes = {one.code for one in await examine(patient.target())}
+        assert {"administrator_there", "ladders_reach_somebody"} <= codes
+        assert "check_not_made" not in codes
+    finally:
+        async with admin.transaction():
+            await admin.execute("SET LOCAL session_replication_role = replica")
+            await admin.execute("DELETE FROM log.event WHERE position > $1", before)
+
+
 @pytest.mark.asyncio(loop_scope="function")
 async def test_an_installation_in_which_nobody_administers_is_named(
     database: Database, installation: Installation, patient: Patient

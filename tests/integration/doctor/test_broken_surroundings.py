@@ -8,14 +8,15 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import pytest
 
-from deploy.doctor import examine
+from deploy.doctor import Finding, examination, examine
 from deploy.doctor.channels import people_can_follow_links
 from deploy.local.installation import free_port
 from shared.runtime.clock import wall
 from tests.integration.channels.peers import HOST, Mailbox, mail_server, self_signed
-from tests.integration.doctor.conftest import Patient, named
+from tests.integration.doctor.conftest import Patient, found, named
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -90,3 +91,36 @@ async def test_links_to_the_readers_own_machine_are_named_where_services_run_on_
     assert await people_can_follow_links(patient.target()) == []
     on_a_host = replace(patient.target(), folder=None)
     assert [one.code for one in await people_can_follow_links(on_a_host)] == ["public_url_is_local"]
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "code"),
+    [
+        ("public_url", "http://[", "public_url_invalid"),
+        ("public_url", "lonewatch.example", "public_url_invalid"),
+        ("heartbeat_url", "not an address", "heartbeat_address_invalid"),
+        ("heartbeat_url", "https://switch.example:99999/canary", "heartbeat_address_invalid"),
+        ("smtp_host", "mail..example", "mail_server_unreachable"),
+    ],
+)
+async def test_an_address_that_is_none_is_named_and_the_other_checks_are_made(
+    patient: Patient, setting: str, value: str, code: str
+) -> None:
+    wrong: dict[str, Any] = {setting: value}
+    findings = await examine(patient.target(**wrong))
+    assert "canary" not in str(found(findings, code).shown())
+    assert "wrapping_key_fits" in {one.code for one in findings}
+
+
+@pytest.mark.parametrize("failure", [asyncpg.InterfaceError("closed"), TimeoutError(), ConnectionResetError()])
+async def test_a_check_that_is_cut_off_is_named_and_the_others_are_made(
+    patient: Patient, monkeypatch: pytest.MonkeyPatch, failure: Exception
+) -> None:
+    async def cut_off(*_: object) -> list[Finding]:
+        raise failure
+
+    monkeypatch.setattr(examination, "OF_THE_LOG", (cut_off, *examination.OF_THE_LOG))
+    monkeypatch.setattr(examination, "OF_THE_MACHINE", (cut_off, *examination.OF_THE_MACHINE))
+    findings = await examine(patient.target())
+    assert found(findings, "check_not_made").level == "error"
+    assert {"disk_has_room", "log_append_only"} <= {one.code for one in findings}

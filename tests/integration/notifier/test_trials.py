@@ -96,6 +96,9 @@ async def test_a_test_to_somebody_without_a_contact_point_says_at_once_that_nobo
     async with asking(world, SUE) as client:
         response = await sent(client, SAM)
         assert (response.status_code, response.json()["messages"]) == (201, 0)
+        await world.installation.quiet()
+        found = await read(client, response.json()["notification_id"])
+        assert (found["not_reached"], found["reached_at"]) == ("no_contact_point", None)
         types = await world.installation.types(f"notification-{response.json()['notification_id']}")
     assert types == ["notification.queued.v1", "notification.not_reached.v1"]
 

@@ -11,7 +11,7 @@ from services.escalation.application.troubling import LONGEST_PLACE, TROUBLES, a
 from services.escalation.feed import URGENT
 from shared.contracts.base import OPERATOR_SITE, Event
 from shared.contracts.envelope import Envelope, Recorded
-from shared.contracts.escalations import SYSTEM
+from shared.contracts.escalations import SYSTEM, EscalationJoined
 from shared.contracts.notifications import NotReached
 from shared.contracts.policy import AWAITED, GRAVITY
 from shared.contracts.troubles import (
@@ -178,6 +178,33 @@ def test_a_parked_record_without_a_visit_is_a_trouble_of_lonewatch() -> None:
     assert triggered
     assert (triggered.trigger, triggered.stream_id) == ("system", f"escalation-{SYSTEM}")
     assert (triggered.worker_id, triggered.site_id) == (UNKNOWN_WORKER, OPERATOR_SITE)
+
+
+def test_of_what_joined_an_escalation_and_is_parked_one_raises_or_telling_of_it_goes_on_for_ever() -> None:
+    joined = {"record_type": EscalationJoined.type, "visit_id": None, "site_id": None}
+    ids = [
+        triggered.event_id
+        for stream_id, position in (
+            (f"escalation-{SYSTEM}", 42),
+            (f"escalation-{SYSTEM}", 43),
+            (f"escalation-{VISIT}", 44),
+        )
+        if (triggered := troubled_by(recorded(parked(**joined, record_stream_id=stream_id, position=position))))
+    ]
+    assert len(ids) == 3
+    assert ids[0] == ids[1] != ids[2]
+    assert all(len(event_id) < 100 and event_id.isprintable() for event_id in ids)
+
+
+def test_of_the_messages_of_an_episode_that_cannot_be_sent_one_raises_or_each_would_ask_for_more_of_them() -> None:
+    streams = [f"notification-{VISIT}.1.{number}" for number in (1, 2)] + [f"notification-{VISIT}.2.1"]
+    ids = [
+        triggered.event_id
+        for stream_id in streams
+        if (triggered := troubled_by(recorded(FAILED.model_copy(update={"deadline_stream_id": stream_id}))))
+    ]
+    assert len(ids) == 3
+    assert ids[0] == ids[1] != ids[2]
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from services.escalation.domain import ESCALATION, Command, Escalation
@@ -104,6 +106,19 @@ def test_help_or_a_missed_check_in_during_anything_less_starts_its_own_ladder(fi
     assert isinstance(joined, EscalationJoined)
     assert joined.ladder_no == 2
     assert isinstance(step, StepStarted)
+
+
+def test_a_worker_who_is_named_only_by_what_joins_is_not_asked_about_themselves_and_cannot_take_it() -> None:
+    nameless = replace(raise_trouble(), worker_id=UNKNOWN_WORKER)
+    history = after(nameless)
+    assert WALT in history.state.told, "nobody could know that it is about him"
+    joined, step = history.when(raise_help(now=T0 + MINUTE))
+    assert isinstance(joined, EscalationJoined)
+    assert joined.worker_id == WALT
+    assert WALT not in {ask.worker_id for ask in (*joined.asks, *getattr(step, "asks", ()))}
+    named = history.then(raise_help(now=T0 + MINUTE))
+    assert named.rejected(acknowledge(WALT, T0 + 2 * MINUTE)) == "own_escalation"
+    assert named.state.worker_id == WALT
 
 
 # What comes after all

@@ -17,6 +17,7 @@ from shared.contracts.escalations import (
     EscalationOpened,
     EscalationResolved,
     EscalationStoodDown,
+    StepStarted,
 )
 from shared.contracts.visits import (
     CheckInMissed,
@@ -110,6 +111,14 @@ def test_a_ladder_that_a_graver_trigger_started_later_runs_until_it_is_acknowled
     assert unwanted(queued(kind=kind, ladder_no=2), asker_of(graver)) is None
     both = asker_of([*graver, acknowledged(2)])
     assert [unwanted(queued(kind=kind, ladder_no=number), both) for number in (1, 2)] == 2 * ["acknowledged"]
+
+
+def test_a_new_episode_whose_opening_cannot_be_read_is_wanted_all_the_same() -> None:
+    step = StepStarted(escalation_id="v1.2", ladder_no=1, step=1, name="Ring", asks=(), next_at=T0, cites=Cites())
+    of_first, of_second = queued(escalation_id="v1.1"), queued(escalation_id="v1.2")
+    asker = asker_of([opened(), RESOLVED, step])
+    assert unwanted(of_second, asker) is None
+    assert unwanted(of_first, asker) == "escalation_ended"
 
 
 @pytest.mark.parametrize("kind", OF_EPISODES)

@@ -10,6 +10,7 @@ from services.notifier.application.asking import ASKING, URGENT, queues_of
 from shared.contracts.base import Cites, Event
 from shared.contracts.envelope import Recorded
 from shared.contracts.escalations import (
+    AcknowledgementRanOut,
     Ask,
     EscalationJoined,
     EscalationLapsed,
@@ -113,3 +114,18 @@ def test_a_reminder_says_of_what_it_reminds() -> None:
 def test_everything_that_tells_somebody_of_an_escalation_is_urgent_and_a_reminder_is_not() -> None:
     assert {event.type for event in ASKING} - URGENT == {ReminderDue.type}
     assert EscalationOpened.type not in URGENT, "that one asks nobody"
+
+
+def test_what_is_about_the_whole_episode_tells_of_the_gravest_of_it_and_not_of_what_joined_last() -> None:
+    help_first = opened().model_copy(update={"trigger": "help", "due_at": None})
+    lesser = joined(trigger="check_in_missed", due_at=DUE, ladder_no=None)
+    ran_out = AcknowledgementRanOut(escalation_id="v1.1", by="anna", asks=ASKS, next_at=T0)
+    assert told(ran_out, help_first, lesser).trigger == "help"
+    assert told(lapsed("ania"), help_first, lesser).trigger == "help"
+
+
+def test_a_worker_whom_only_what_joined_names_is_named() -> None:
+    nameless = opened().model_copy(update={"worker_id": UNKNOWN_WORKER})
+    named = joined(worker_id="ania")
+    assert told(named, nameless, named).worker_id == "ania"
+    assert told(STEP.model_copy(update={"ladder_no": 2}), nameless, named).worker_id == "ania"

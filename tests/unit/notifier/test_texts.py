@@ -46,8 +46,18 @@ def test_every_trigger_is_told_in_words_of_its_own() -> None:
 @pytest.mark.parametrize("kind", TOLD)
 def test_an_escalation_about_ourselves_names_no_worker(kind: str) -> None:
     said = MESSAGES.say(queued(kind=kind, trigger="system", trouble=trouble("clock_differs")), SOMEBODY, LINK)
-    if kind != "joined":  # that one tells people of something that they know of
-        assert SOMEBODY not in said.subject + said.text
+    assert SOMEBODY not in said.subject + said.text
+
+
+@pytest.mark.parametrize("kind", ["step", "exhausted", "ran_out"])
+@pytest.mark.parametrize(
+    ("trigger", "task"),
+    [("approval_overdue", "Approve or refuse the visit"), ("report_overdue", "Ask Ania how it went")],
+)
+def test_where_nobody_is_feared_to_be_in_danger_nobody_is_sent_to_find_out(kind: str, trigger: str, task: str) -> None:
+    said = say(kind=kind, trigger=trigger)
+    assert task in said.text
+    assert "safe" not in said.subject + said.text
 
 
 @pytest.mark.parametrize("concern", get_args(Concern))
