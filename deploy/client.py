@@ -16,11 +16,15 @@ TIMEOUT = 20.0
 
 
 class RefusedError(RuntimeError):
-    """Lonewatch refused or could not be reached. The message says why and what to do; ``code`` is for programs."""
+    """Lonewatch refused or could not be reached. The message says why and what to do; ``code`` is for programs.
 
-    def __init__(self, code: str, message: str) -> None:
+    ``watch`` is what the refusal said of the watch: that it is impaired, why, and whom to ring; None where it said nothing.
+    """
+
+    def __init__(self, code: str, message: str, watch: Mapping[str, Any] | None = None) -> None:
         super().__init__(message)
         self.code = code
+        self.watch = watch
 
 
 class Client:
@@ -79,9 +83,10 @@ class Client:
             return answer
         try:
             said = answer.json()
-            message, code = said["detail"], said["code"]
+            message, code, watch = said["detail"], said["code"], said.get("watch")
             for one in said.get("errors", ()):
                 message += f"\n  {one['where']}: {one['what']}"
         except (ValueError, KeyError):
             message, code = f"{self._url}{path} answered {answer.status_code}; is it a Lonewatch?", "not_lonewatch"
-        raise RefusedError(code, message)
+            watch = None
+        raise RefusedError(code, message, watch)

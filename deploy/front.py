@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 GIVE_UP_AFTER = 12.0
 """Seconds after which the caller is told that nobody answers: longer than the restart of a service."""
 
-URGENT_WITHIN = 8.0
-"""Seconds after which somebody who may be in danger is told so: they must learn in time that they have to ring."""
+URGENT_WITHIN = 7.8
+"""Seconds after which somebody who may be in danger is told so: they must learn within eight that they have to ring."""
 
 URGENT = frozenset({"help", "help-by-password", "duress", "check-ins"})
 """Last words of the paths of what cannot wait longer."""

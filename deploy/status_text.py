@@ -10,10 +10,11 @@ if TYPE_CHECKING:
 
 def status_text(found: Mapping[str, Any]) -> str:
     """Return the lines: whether the watch is impaired and whom to ring, the heartbeat, then each service."""
-    return "\n".join((*_watch(found["watch"]), _heartbeat(found["heartbeat"]), *_services(found["services"])))
+    return "\n".join((*watch_lines(found["watch"]), _heartbeat(found["heartbeat"]), *_services(found["services"])))
 
 
-def _watch(watch: Mapping[str, Any]) -> Iterator[str]:
+def watch_lines(watch: Mapping[str, Any]) -> Iterator[str]:
+    """Yield whether the watch is impaired, why, and whom to ring."""
     if not watch["impaired"]:
         yield "The watch is not impaired."
         return

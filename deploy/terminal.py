@@ -18,6 +18,7 @@ from deploy.demo import StoryError
 from deploy.local.postgres import PostgresError
 from deploy.local.readiness import NotReadyError
 from deploy.policy_files import PolicyError
+from shared.runtime.schema import ChangedMigrationError
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -40,7 +41,7 @@ def run(work: Coroutine[Any, Any, None], *, as_json: bool) -> None:
     """Run a command; what went wrong becomes a sentence and exit code 1, and an object where one was asked for."""
     try:
         asyncio.run(work)
-    except (RefusedError, NotReadyError, PostgresError, PolicyError, StoryError) as error:
+    except (RefusedError, NotReadyError, PostgresError, PolicyError, StoryError, ChangedMigrationError) as error:
         if as_json:
             print_json({"error": getattr(error, "code", "failed"), "detail": str(error)})
         fail(str(error))

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from deploy.client import Client, RefusedError
 from deploy.database import SERVICES
 from deploy.doctor import examine, from_environment, from_folder
-from deploy.status_text import status_text
+from deploy.status_text import status_text, watch_lines
 from deploy.terminal import HERE, STATE, Json, Token, Url, client, console, fail, print_json, run
 
 IMPAIRED = 2
@@ -73,8 +73,14 @@ def status(url: Url = HERE, token: Token = None, as_json: Json = False) -> None:
 
 async def _status(url: str, token: str | None, *, as_json: bool) -> None:
     async with client(url, token) as asking:
-        found = await _asked(asking)
-    console.print(status_text(found), markup=False)
+        try:
+            found = await _asked(asking)
+            text = status_text(found)
+        except RefusedError as refused:
+            if not refused.watch:
+                raise
+            found, text = {"watch": refused.watch}, "\n".join(watch_lines(refused.watch))
+    console.print(text, markup=False)
     if as_json:
         print_json(found)
     if found["watch"]["impaired"]:
@@ -117,10 +123,11 @@ async def _alarm_for_a_test(worker_id: str, wait: int, url: str, token: str | No
             found = await asking.get(path)
     for message in found["messages"]:
         console.print(f"{message['channel']} ({message['contact_point_id']}): {message['state']}", markup=False)
+    if found["reached_at"]:
+        console.print(f"It reached {worker_id} at {found['reached_at']}.", markup=False)
     if as_json:
         print_json(found)
     if not found["reached_at"]:
         fail(
             f"Nobody has said within {wait} s that it reached them. See that {worker_id} looks at their contact points."
         )
-    console.print(f"It reached {worker_id} at {found['reached_at']}.", markup=False)

@@ -34,6 +34,7 @@ OF_THE_LOG = (
     migrations.log_is_of_this_release,
     privileges.log_is_append_only,
     privileges.services_may_work,
+    work.services_are_at_work,
     work.reactions_have_rows,
     work.log_clock_is_ours,
     work.nothing_is_unsettled,

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from deploy.database import log_migrations
+from deploy.database import SERVICES, log_migrations
 from deploy.doctor.finding import Finding, error, ok, warning
 from deploy.doctor.reading import data_of
+from shared.runtime.watch import stale
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -54,6 +55,18 @@ async def reactions_have_rows(_target: Target, log: Connection) -> list[Finding]
         for consumer, topic in started
         if rows.get((consumer, topic), 0) != SHARDS
     ] or [ok("reactions_have_rows", f"All {len(started)} reactions know how far they have come.")]
+
+
+async def services_are_at_work(_target: Target, log: Connection) -> list[Finding]:
+    """Look for services that have not finished their work lately in any replica: without one of them nobody is watched over."""
+    return [
+        error(
+            "service_not_at_work",
+            f"{sentence}.",
+            "Start it; where it runs, its own lines (of 'lonewatch up': logs in the state folder) say what keeps it.",
+        )
+        for sentence in await stale(log, SERVICES)
+    ] or [ok("services_at_work", "Every service finished its work lately.")]
 
 
 async def log_clock_is_ours(_target: Target, log: Connection) -> list[Finding]:

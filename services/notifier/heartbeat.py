@@ -39,7 +39,7 @@ TIMEOUT = 5.0
 # was tried before does not count; its attempts are notifier's own rows. Uses deadline_due (topic, due_at).
 OVERDUE = """
 SELECT d.kind, count(*) AS deadlines FROM log.owner o JOIN log.deadline d USING (topic)
-WHERE d.due_at < log.now() - $1::interval
+WHERE d.due_at < (SELECT log.now()) - $1::interval
     AND (d.kind <> 'send' OR NOT EXISTS (SELECT FROM notifier.attempt a WHERE a.message_id = d.subject))
 GROUP BY d.kind ORDER BY d.kind
 """
@@ -51,7 +51,7 @@ CROSS JOIN LATERAL (
     SELECT e.recorded_at FROM log.event e
     WHERE e.topic = a.topic AND e.shard = a.shard AND e.position > a.position ORDER BY e.position LIMIT 1
 ) AS next
-WHERE next.recorded_at < log.now() - $1::interval ORDER BY a.consumer
+WHERE next.recorded_at < (SELECT log.now()) - $1::interval ORDER BY a.consumer
 """
 
 # Notifications queued for longer than this of which no message was tried, given up or withdrawn.
@@ -59,7 +59,7 @@ WHERE next.recorded_at < log.now() - $1::interval ORDER BY a.consumer
 UNTRIED = """
 SELECT count(*) FROM notifier.notification n
 WHERE n.notification_id IN (SELECT m.notification_id FROM notifier.message m WHERE m.state = 'queued')
-    AND n.queued_at < log.now() - $1::interval AND n.withdrawn IS NULL AND n.not_reached IS NULL
+    AND n.queued_at < (SELECT log.now()) - $1::interval AND n.withdrawn IS NULL AND n.not_reached IS NULL
     AND NOT EXISTS (
         SELECT FROM notifier.message m JOIN notifier.attempt a USING (message_id)
         WHERE m.notification_id = n.notification_id

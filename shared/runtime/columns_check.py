@@ -60,11 +60,11 @@ class Columns:
 
     async def look(self) -> Sequence[Difference]:
         """Return what differs. A record that nothing can read is not this check's: whoever follows it says so."""
-        if self._after is None:
-            self._after = await self._pool.fetchval(HEAD) - MOST_RECORDS
-        rows = await self._pool.fetch(RECORDS, self._topic, self._after, MOST_RECORDS)
-        if rows:
-            self._after = rows[-1]["position"]
+        head = await self._pool.fetchval(HEAD)  # before the records: whatever came later is read at the next look
+        after = head - MOST_RECORDS if self._after is None else self._after
+        rows = await self._pool.fetch(RECORDS, self._topic, after, MOST_RECORDS)
+        # To the head, so that a service that says little does not read again what all the others said meanwhile.
+        self._after = rows[-1]["position"] if len(rows) == MOST_RECORDS else max(after, head)
         return [found for row in rows if (found := compare(row))]
 
 

@@ -17,7 +17,7 @@ import structlog
 
 from shared.contracts.envelope import Newer
 from shared.runtime.clock import monotonic, pause
-from shared.runtime.consumers import NOT_THE_RECORDS
+from shared.runtime.consumers import MOST_LOST, NEVER_THE_RECORDS, NOT_THE_RECORDS
 from shared.runtime.failing import Failing
 from shared.runtime.postgres import LOST
 
@@ -45,8 +45,8 @@ AGAIN_AFTER = (0.3, 0.6)
 _LEFT_TO_NEWER = (CLAIM + timedelta(seconds=2)).total_seconds()
 """Seconds for which a deadline is left to a replica of a later release: until our claim has run out, and a while."""
 
-_NEWER_KNOWN = 60.0
-"""Seconds after which it is forgotten that a deadline was left to a later release."""
+_KNOWN = 60.0
+"""Seconds after which it is forgotten that a deadline was left to a later release, or that the system seemed to fail it."""
 
 # Claim due deadlines of this role's topic, of the kinds that this release knows, oldest first, of all streams but some.
 # Uses deadline_due (topic, due_at).
@@ -88,6 +88,8 @@ class Deadlines:
         self._running: dict[Due, asyncio.Task[None]] = {}
         self._newer: dict[Due, float] = {}
         """When each deadline was met whose stream a later release wrote in."""
+        self._lost: dict[Due, tuple[int, float]] = {}
+        """How often in a row the handler of each failed as if the system did, and when last."""
 
     async def run(self) -> None:
         """Look until cancelled."""
@@ -119,7 +121,8 @@ class Deadlines:
     def _left_to_newer(self) -> list[str]:
         """Return the streams whose deadlines a replica of a later release may take yet."""
         now = monotonic()
-        self._newer = {due: at for due, at in self._newer.items() if now - at < _NEWER_KNOWN}
+        self._newer = {due: at for due, at in self._newer.items() if now - at < _KNOWN}
+        self._lost = {due: (count, at) for due, (count, at) in self._lost.items() if now - at < _KNOWN}
         return [due.stream_id for due, at in self._newer.items() if now - at < _LEFT_TO_NEWER]
 
     async def drain(self) -> None:
@@ -133,7 +136,10 @@ class Deadlines:
             try:
                 await self._handlers[due.kind](due)
             except NOT_THE_RECORDS as error:
-                self._failed(due, error)  # the log is away, or others were first: it says nothing of this deadline
+                self._failed(
+                    due, error
+                )  # the log is away, or others were first: once, it says nothing of this deadline
+                await self._lost_again(due, error)
                 return
             except Newer as error:
                 self._failed(due, error)
@@ -150,8 +156,17 @@ class Deadlines:
                     await pause(wait)
             else:
                 self._newer.pop(due, None)
+                self._lost.pop(due, None)
                 await self._say(self._failing.recovered(due))
                 return
+
+    async def _lost_again(self, due: Due, error: Exception) -> None:
+        """Say that a deadline fails which looks, claim after claim, as if the system did: it could be claimed each time."""
+        if not isinstance(error, NEVER_THE_RECORDS):
+            count, _ = self._lost.get(due, (0, 0.0))
+            self._lost[due] = (count + 1, monotonic())
+            if count + 1 >= MOST_LOST:
+                await self._say(self._failing.failed(due, error))
 
     def _failed(self, due: Due, error: Exception) -> None:
         self._cycles.failed("clock")

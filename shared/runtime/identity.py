@@ -7,6 +7,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from shared.contracts.base import OPERATOR_SITE, stream_of
+from shared.contracts.envelope import Newer
 from shared.contracts.grants import Grants, fold_grants
 from shared.contracts.roles import Role, may
 from shared.runtime.accounts import Accounts
@@ -128,7 +129,10 @@ class Authority:
         streams = [stream_of("grant", OPERATOR_SITE)]
         if site_id is not None:
             streams.insert(0, stream_of("grant", site_id))
-        folded = await self._grants(streams)
+        try:
+            folded = await self._grants(streams)
+        except Newer:
+            raise Forbidden(operation) from None  # a later release knows what this says; here it may be a withdrawal
         if not all(one.whole for one in folded.values()):
             raise Forbidden(operation)  # what cannot be read may have been a withdrawal
         grants = Grants()

@@ -91,6 +91,10 @@ def add_problems(app: FastAPI, refusals: Mapping[str, str], watch: Watch) -> Non
         code = "no_such_path" if error.status_code == HTTPStatus.NOT_FOUND else "not_possible"
         return problem(error.status_code, code)
 
+    async def nobody(request: Request, _error: Exception) -> Response:
+        in_danger = request.scope.get("path", "").endswith("/help")  # whoever calls must learn that nobody was told
+        return problem(401, "no_identity", ring=watch.ring) if in_danger else problem(401, "no_identity")
+
     async def impaired(_request: Request, _error: Exception) -> Response:
         why = watch.impairment.why if watch.impairment else ()  # it may be over by now; the caller tries again
         return problem(503, "watch_impaired", headers=TRY_AGAIN, why=list(why), ring=watch.ring)
@@ -107,13 +111,13 @@ def add_problems(app: FastAPI, refusals: Mapping[str, str], watch: Watch) -> Non
     app.add_exception_handler(Malformed, malformed)
     app.add_exception_handler(HTTPException, http)
     for kind, status, code in (
-        (NoIdentity, 401, "no_identity"),
         (Forbidden, 403, "forbidden"),
         (CrossSite, 403, "cross_site"),
         (OtherContent, 409, "other_content"),
         (WrongExpectedVersion, 409, "busy"),
     ):
         app.add_exception_handler(kind, _fixed(status, code))
+    app.add_exception_handler(NoIdentity, nobody)
     app.add_exception_handler(ImpairedError, impaired)
     for unreached in (Unavailable, Newer, *LOST):  # what a later release wrote a replica of that one reads
         app.add_exception_handler(unreached, lost)

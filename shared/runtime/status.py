@@ -21,7 +21,7 @@ SELECT service, replica, loop, extract(epoch FROM clock_timestamp() - finished_a
 WHERE finished_at > clock_timestamp() - interval '1 day' ORDER BY service, replica, loop
 """
 
-# What each reaction has not applied, counting no more than a thousand in a shard, and how old the oldest is.
+# What each reaction has not applied, counting no more than a hundred in a shard, and how old the oldest is.
 # One probe a shard in event_topic_shard.
 BEHIND = """
 SELECT a.consumer, sum(left_over.records)::bigint AS records,
@@ -30,7 +30,7 @@ FROM log.applied a
 CROSS JOIN LATERAL (
     SELECT count(*) AS records, min(next.recorded_at) AS oldest FROM (
         SELECT e.recorded_at FROM log.event e
-        WHERE e.topic = a.topic AND e.shard = a.shard AND e.position > a.position ORDER BY e.position LIMIT 1000
+        WHERE e.topic = a.topic AND e.shard = a.shard AND e.position > a.position ORDER BY e.position LIMIT 100
     ) AS next
 ) AS left_over
 WHERE left_over.records > 0 GROUP BY a.consumer ORDER BY a.consumer
@@ -40,7 +40,7 @@ WHERE left_over.records > 0 GROUP BY a.consumer ORDER BY a.consumer
 OVERDUE = """
 SELECT o.service, d.kind, count(*) AS deadlines, extract(epoch FROM log.now() - min(d.due_at))::float8 AS oldest
 FROM log.owner o JOIN log.deadline d USING (topic)
-WHERE d.due_at < log.now() GROUP BY o.service, d.kind ORDER BY o.service, d.kind
+WHERE d.due_at < (SELECT log.now()) GROUP BY o.service, d.kind ORDER BY o.service, d.kind
 """
 
 HEARTBEAT = "heartbeat"

@@ -16,7 +16,7 @@ from shared.runtime.clock import monotonic, pause
 from shared.runtime.postgres import LOST
 
 if TYPE_CHECKING:
-    from shared.runtime.postgres import Pool
+    from shared.runtime.postgres import Connection, Pool
 
 FRESH = timedelta(seconds=10)
 """How old a finished cycle or a record not yet applied may be: as long as a missed check-in may wait for its alarm."""
@@ -55,7 +55,7 @@ class Impairment:
         return {"impaired": True, "why": list(self.why), "ring": self.ring}
 
 
-async def stale(pool: Pool, services: Sequence[str]) -> tuple[str, ...]:
+async def stale(pool: Pool | Connection, services: Sequence[str]) -> tuple[str, ...]:
     """Say which of these services have not finished their work lately in any replica. Raises what is in LOST."""
     rows = await pool.fetch(NEWEST, services, list(ALARM_LOOPS))
     ages = {(row["service"], row["loop"]): row["age"] for row in rows}

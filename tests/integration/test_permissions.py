@@ -5,6 +5,7 @@ may decide, is a rule of checkin's own (``not_an_approver``) and is tested there
 """
 
 from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from pathlib import Path
 from re import findall
 from secrets import token_hex
@@ -18,7 +19,9 @@ import pytest_asyncio
 from deploy.database import SERVICES
 from shared.contracts.base import OPERATOR_SITE
 from shared.contracts.roles import PERMISSIONS, PUBLIC, Role, may
+from shared.runtime import self_checks
 from shared.runtime.asking import COOKIE
+from shared.runtime.settings import RING
 from tests.support.history import POLICY, SITE, policy, token_of
 from tests.support.requests import (
     FROM_ELSEWHERE,
@@ -182,7 +185,18 @@ def wrapping_key(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def at_work(template: str, wrapping_key: Path) -> AsyncIterator[Desk]:
-    """Four services with everybody in place, for all the tests of this module."""
+    """Four services with everybody in place, for all the tests of this module.
+
+    They compare their accounts at their start alone: what is appended here has no deadlines, and that would be put right.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(self_checks, "EVERY", 3600.0)
+        async with _at_work(template, wrapping_key) as made:
+            yield made
+
+
+@asynccontextmanager
+async def _at_work(template: str, wrapping_key: Path) -> AsyncIterator[Desk]:
     async with cloned(template, "_permissions") as pair:
         admin = await asyncpg.connect(pair.admin, ssl=False)
         try:
@@ -240,7 +254,8 @@ async def test_whoever_may_is_answered_and_whoever_may_not_changes_and_learns_no
 
     before = await at_work.written()
     for whose, header in WITHOUT_IDENTITY.items():
-        refused(await at_work.ask(asked, untouched, header), 401, "no_identity", whose)
+        ring = {"ring": RING} if operation == NEVER_REFUSED else {}
+        refused(await at_work.ask(asked, untouched, header), 401, "no_identity", whose, **ring)
         assert await at_work.written() == before, f"{whose} was refused, and yet something was written"
     for who in (who for who, yes in may_they.items() if not yes):
         if operation == NEVER_REFUSED:
@@ -371,9 +386,9 @@ SENTENCES: Mapping[str, str] = {
 }
 
 
-def refused(answer: httpx2.Response, status: int, code: str, who: str) -> None:
-    """Check that an answer is a refusal, in the same words for everything and everybody."""
+def refused(answer: httpx2.Response, status: int, code: str, who: str, **more: str) -> None:
+    """Check that an answer is a refusal, in the same words for everything and everybody, and says nothing else but ``more``."""
     problem: dict[str, Any] = answer.json()
-    said = {"status": status, "code": code, "title": code.replace("_", " "), "detail": SENTENCES[code]}
+    said = {"status": status, "code": code, "title": code.replace("_", " "), "detail": SENTENCES[code], **more}
     assert (answer.status_code, problem) == (status, said), who
     assert set(answer.headers) == {"content-type", "content-length"}, who

@@ -15,7 +15,7 @@ from shared.runtime import deadlines as clock_of_a_service
 from shared.runtime.consumers import Follower
 from shared.runtime.deadlines import CLAIM, CLAIM_DUE, Deadlines, Due
 from shared.runtime.feed import Feed
-from shared.runtime.log import By, Cause, Write, load
+from shared.runtime.log import By, Cause, Unavailable, Write, load
 from shared.runtime.parking import Parking
 from shared.runtime.reading import Unreadable, parked
 from shared.runtime.telemetry import Cycles
@@ -191,6 +191,31 @@ async def test_a_deadline_of_a_stream_that_a_later_release_wrote_in_is_left_to_i
     running.cancel()
     await asyncio.wait({running})
     assert {type(fact) for fact in await facts(admin)} == {DeadlineFailed}
+
+
+@pytest.mark.parametrize(("error", "told"), [(FileNotFoundError("template"), True), (Unavailable("away"), False)])
+async def test_a_deadline_that_fails_as_if_the_system_did_is_told_after_a_few_claims_and_not_while_appends_fail(
+    checkin: Writer, admin: asyncpg.Connection[asyncpg.Record], error: Exception, *, told: bool
+) -> None:
+    tried: list[Due] = []
+
+    async def check_in(due: Due) -> None:
+        tried.append(due)
+        raise error
+
+    await checkin.append(to(OF_A_VISIT, 0, 1, DUE, visit_id="a"))
+    clock = Deadlines(checkin.pool, {"check_in": check_in}, Cycles(checkin.pool, "1"), checkin.troubles, nothing_first)
+    running = asyncio.create_task(clock.run())
+
+    async def six_times() -> bool:
+        await admin.execute("UPDATE log.deadline SET claimed_until = NULL")
+        return len(tried) >= 6
+
+    await until(six_times)
+    running.cancel()
+    await asyncio.wait({running})
+    await clock.drain()
+    assert [type(fact) for fact in await facts(admin)] == ([DeadlineFailed] if told else [])
 
 
 async def test_a_cycle_that_was_finished_before_the_clock_was_put_back_hides_no_absence(

@@ -19,10 +19,13 @@ from typing import Any
 import httpx2
 import psutil
 import pytest
+import typer
 
 from deploy.database import ROOT, SERVICES
 from deploy.local.installation import free_port
 from deploy.policy_files import load_policy
+from deploy.terminal import run as run_to_its_end
+from shared.runtime.schema import ChangedMigrationError
 from tests.support.postgres import temporary_state
 from tests.support.sinks import WebhookSink, arrivals
 
@@ -215,6 +218,23 @@ def test_an_error_is_an_object_too_where_one_was_asked_for(started: Started) -> 
     assert json.loads(done.stdout.splitlines()[-1])["error"] == "visit_unknown"
 
 
+@pytest.mark.parametrize(
+    "error", [ChangedMigrationError("a migration was changed"), OSError(28, "No space left", "the state folder")]
+)
+def test_what_ends_a_command_is_said_in_a_sentence_and_in_an_object(
+    error: Exception, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def work() -> None:
+        raise error
+
+    with pytest.raises(typer.Exit) as ended:
+        run_to_its_end(work(), as_json=True)
+    said = capsys.readouterr()
+    assert ended.value.exit_code == 1
+    assert said.err.startswith("error: ")
+    assert json.loads(said.out)["detail"] in said.err
+
+
 def test_a_timeline_that_cannot_be_shown_is_refused_with_a_sentence(started: Started) -> None:
     assert "token" in refused("timeline", "v1", "--url", started.url)
     assert "Authorization: Bearer" in refused("timeline", "v1", "--url", started.url, "--token", "lw_wrong")
@@ -252,26 +272,31 @@ def test_the_status_shows_every_replica_and_says_that_the_watch_is_not_impaired(
     assert "lonewatch up" in refused("status", "--url", f"http://127.0.0.1:{free_port()}", "--token", started.token)
 
 
+IMPAIRED = {"impaired": True, "why": ["notifier has not followed the log for 12 s"], "ring": "Ring 4711."}
+
+
+@pytest.mark.parametrize("status", ["200 OK", "503 Service Unavailable"])
 async def test_the_status_of_an_impaired_watch_says_whom_to_ring_and_has_an_exit_code_of_its_own(
-    started: Started,
+    started: Started, status: str
 ) -> None:
     shown = run("status", "--url", started.url, "--token", started.token, "--json")
     found = json.loads(shown.stdout.splitlines()[-1])
-    found["watch"] = {"impaired": True, "why": ["notifier has not followed the log for 12 s"], "ring": "Ring 4711."}
+    refused_by_all = {"code": "unavailable", "detail": "The log cannot be reached."}
+    body = json.dumps((found if status == "200 OK" else refused_by_all) | {"watch": IMPAIRED}).encode()
 
     async def impaired(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
-        body = json.dumps(found).encode()
-        head = f"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n"
+        head = f"HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n"
         writer.write(head.encode() + b"connection: close\r\n\r\n" + body)
         writer.close()
 
     async with await asyncio.start_server(impaired, "127.0.0.1", 0) as server:
         url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-        done = await asyncio.to_thread(run, "status", "--url", url, "--token", started.token)
-    assert done.returncode == 2
+        done = await asyncio.to_thread(run, "status", "--url", url, "--token", started.token, "--json")
+    assert done.returncode == 2, done.stderr
     assert "THE WATCH IS IMPAIRED: notifier has not followed the log for 12 s" in done.stdout
     assert "Ring 4711." in done.stdout
+    assert json.loads(done.stdout.splitlines()[-1])["watch"] == IMPAIRED
 
 
 async def test_a_test_alarm_ends_well_once_the_person_says_that_it_reached_them(

@@ -1,10 +1,9 @@
 """What notifier does: queue what was asked for, send what is due, take replies. No HTTP and no HTML here.
 
 Read ``application`` for the ways in and ``asking`` for who is told what. What is due comes into ``sending``, which
-collects it in a mailbox (``collecting``) for each person and channel (``sorting`` says which), has a call begun by ``starting`` (``carrying`` decides
-what it carries) and made by ``calling``;
-``timing_out`` answers for a call that left no outcome. ``composing`` and ``messages`` are for what is said, ``people``
-for whom, ``replies`` for what comes back.
+collects it in a mailbox (``collecting``) for each person and channel (``sorting`` says which), has a call begun by
+``starting`` (``carrying`` decides what it carries) and made by ``calling``; ``timing_out`` answers for a call that left
+no outcome. ``composing`` and ``messages`` are for what is said, ``people`` for whom, ``replies`` for what comes back.
 """
 
 from __future__ import annotations

@@ -30,12 +30,14 @@ def carry(loaded: Loaded, recipient_id: str, prepared: Prepared) -> Decided:
     person was called too lately.
     """
     recipient = loaded[stream_of("recipient", recipient_id)]
+    asked_by = {one.queued.asked_by for one in prepared.sought}
+    askers = {stream_id: asker_of(loaded[stream_id].events) for stream_id in asked_by}
     candidates = [
         Candidate(
             one.stream.stream_id,
             folded(loaded[one.stream.stream_id]),
             one.message.message_id,
-            unwanted(one.queued, asker_of(loaded[one.queued.asked_by].events)),
+            unwanted(one.queued, askers[one.queued.asked_by]),
         )
         for one in prepared.sought
     ]

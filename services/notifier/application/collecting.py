@@ -28,6 +28,8 @@ class Waiting:
     repeat: bool
     floor: bool = False
     """Of an exhausted ladder."""
+    calm: bool = False
+    """Nobody has to act on it: an all-clear, a test, a reminder."""
 
     @property
     def key(self) -> Key:
@@ -40,9 +42,9 @@ class Waiting:
         return self.recipient_id, self.channel
 
     @property
-    def rank(self) -> tuple[bool, bool, datetime]:
-        """Return what is sorted by: what is new first, then the floor, the oldest first."""
-        return self.repeat, self.repeat and not self.floor, self.send_at
+    def rank(self) -> tuple[bool, bool, bool, datetime]:
+        """Return what is sorted by: what is new first, alarms before what is calm, then the floor, the oldest first."""
+        return self.repeat, self.calm, self.repeat and not self.floor, self.send_at
 
 
 @dataclass

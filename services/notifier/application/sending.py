@@ -13,6 +13,7 @@ import structlog
 
 from services.notifier.application.collecting import Mailbox, Waiting
 from services.notifier.application.sorting import Sorter
+from services.notifier.domain import ANSWERABLE
 from shared.contracts.base import stream_of
 from shared.contracts.notifications import NotificationQueued
 from shared.runtime.log import Unavailable
@@ -82,6 +83,7 @@ class Sender:
                             channel=message.channel,
                             send_at=event.send_at,
                             repeat=False,
+                            calm=event.kind not in ANSWERABLE,
                         )
                     )
 

@@ -8,6 +8,7 @@ import structlog
 
 from services.notifier.application.attempts import folded, seek
 from services.notifier.application.collecting import Waiting
+from services.notifier.domain import ANSWERABLE
 from shared.runtime.log import Unavailable
 from shared.runtime.postgres import LOST
 
@@ -85,4 +86,5 @@ def _waiting(loaded: Loaded, stream_id: str, message_id: str) -> Waiting:
         send_at=(sending and sending.send_at) or loaded.now,
         repeat=sending is not None and sending.attempts > 0,
         floor=sought.queued.kind == "exhausted",
+        calm=sought.queued.kind not in ANSWERABLE,
     )

@@ -90,6 +90,9 @@ class Starter:
     async def _with_the_others(self, loaded: Loaded, recipient: str, sought: list[Sought]) -> list[Sought]:
         """Return the messages that went in the same call as the first, whoever collected them, before all others."""
         sending = folded(sought[0].stream).sending(sought[0].message.message_id)
+        if sending is not None and sending.refused:  # nobody has seen it under any id, so it goes with all like it
+            states = [(one, folded(one.stream).sending(one.message.message_id)) for one in sought]
+            return [one for one, its in states if its is not None and its.refused]
         call_id = None if sending is None else sending.call_id
         if call_id is None:
             return sought[:1]

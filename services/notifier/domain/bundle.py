@@ -1,7 +1,8 @@
 """Which of the messages that are due for one contact point go out in one call, and under which id. Pure: no IO.
 
-Something new goes before any repeat and is never mixed with one; a repeat is the same set as before, as far as it is
-still due, so that whoever receives it twice can tell by its id.
+Something new goes before any repeat and is never mixed with one. A repeat of which nobody knows whether it arrived is the
+same set as before, as far as it is still due, so that whoever receives it twice can tell by its id; what was refused for
+certain goes with all else that was, or after an outage of the provider one by one would take an hour.
 """
 
 from __future__ import annotations
@@ -46,6 +47,11 @@ class Candidate:
         return 0 if self.sending is None else self.sending.attempts
 
     @property
+    def refused(self) -> bool:
+        """Whether the provider certainly did not take the last attempt."""
+        return self.sending is not None and self.sending.refused
+
+    @property
     def floor(self) -> bool:
         """Whether it is of an exhausted ladder."""
         return self.notification.queued is not None and self.notification.queued.kind == "exhausted"
@@ -60,12 +66,14 @@ def call_id_of(message_ids: Iterable[str]) -> str:
 
 
 def to_call(candidates: Sequence[Candidate], now: datetime) -> tuple[Candidate, ...]:
-    """Return what the next call carries, in the order given: what is new, else the set of the first repeat."""
+    """Return what the next call carries, in the order given: what is new, else what repeats with the first."""
     startable = [candidate for candidate in candidates if candidate.startable(now)]
     new = [candidate for candidate in startable if candidate.attempts == 0]
     if new or not startable:
         return tuple(new[:MOST_BUNDLED])
-    before = startable[0].sending
+    first, before = startable[0], startable[0].sending
+    if first.refused:  # of the floor apart from the others, which wait longer
+        return tuple(one for one in startable if one.refused and one.floor == first.floor)[:MOST_BUNDLED]
     if before is None or before.call_id is None:
         return (startable[0],)
     return tuple(

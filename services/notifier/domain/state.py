@@ -46,6 +46,8 @@ class Sending:
     """Contact points that an attempt went to; whoever holds one of them may answer."""
     call_id: str | None = None
     """The call that carried it last together with others; None where it went alone."""
+    refused: bool = False
+    """The provider did not take the last attempt, so nobody has seen it: it may go in another set under another id."""
 
     @property
     def ended(self) -> bool:
@@ -85,7 +87,9 @@ def evolve(state: Notification, event: NotificationEvent) -> Notification:
         case AttemptAccepted(message_id=message_id):
             return _each(state, message_id, lambda sending: replace(sending, unknown_at=None, accepted=True))
         case AttemptFailed(message_id=message_id, retry_at=retry_at):
-            return _each(state, message_id, lambda sending: replace(sending, unknown_at=None, send_at=retry_at))
+            return _each(
+                state, message_id, lambda sending: replace(sending, unknown_at=None, send_at=retry_at, refused=True)
+            )
         case AttemptUnknown(message_id=message_id, retry_at=retry_at):
             return _each(state, message_id, lambda sending: replace(sending, unknown_at=None, send_at=retry_at))
         case NotificationWithdrawn():
@@ -105,6 +109,7 @@ def _started(sending: Sending, event: AttemptStarted) -> Sending:
         unknown_at=event.unknown_at,
         went_to=went_to,
         call_id=event.call_id,
+        refused=False,
     )
 
 

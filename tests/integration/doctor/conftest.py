@@ -18,8 +18,16 @@ from deploy.local.postgres import Server, start, stop
 from tests.support.postgres import temporary_state
 from tests.support.services import PASSWORD, Database, Installation
 
-CONNECTIONS = 60
-"""Enough for the tests; too few for two replicas of every service."""
+CONNECTIONS = 120
+"""Enough for one replica of every service; too few for two."""
+
+AT_WORK = """
+INSERT INTO log.cycle (service, replica, loop, finished_at)
+SELECT service, '1', loop, clock_timestamp() + interval '1 d'
+FROM unnest($1::text[]) AS service CROSS JOIN unnest(ARRAY['feed', 'clock']) AS loop
+ON CONFLICT (service, replica, loop) DO UPDATE SET finished_at = excluded.finished_at
+"""
+"""As if every service were at work for as long as the tests last."""
 
 
 @dataclass
@@ -69,6 +77,7 @@ async def patient(own_server: Server, tmp_path_factory: pytest.TempPathFactory) 
     try:
         installation = Installation(database, key, admin)
         await installation.administrator()
+        await admin.execute(AT_WORK, list(SERVICES))
         yield Patient(installation, folder)
     finally:
         await admin.close()

@@ -93,6 +93,11 @@ BROKEN = {
         "UPDATE log.applied SET consumer = 'gone' WHERE consumer = 'escalation' AND shard = 7",
         "UPDATE log.applied SET consumer = 'escalation' WHERE consumer = 'gone'",
     ),
+    "a service is at work in no replica": (
+        "service_not_at_work",
+        "UPDATE log.cycle SET finished_at = finished_at - interval '1 d 12 s' WHERE service = 'notifier' AND loop = 'feed'",
+        "UPDATE log.cycle SET finished_at = finished_at + interval '1 d 12 s' WHERE service = 'notifier' AND loop = 'feed'",
+    ),
     "there is no room for the replicas that run": (
         "too_few_connections",
         "INSERT INTO log.cycle SELECT 'audit', 'extra-' || n, 'feed', clock_timestamp() FROM generate_series(1, 4) AS n",

@@ -168,6 +168,18 @@ async def test_one_that_was_acknowledged_meanwhile_does_not_go_again_with_the_ot
     assert taken not in {one for line in world.webhook.arrivals[count:] for one in line["notifications"]}
 
 
+async def test_what_a_dead_provider_refused_one_by_one_arrives_in_few_calls_once_it_lives(world: World) -> None:
+    await world.can_be_reached(SUE, "webhook")
+    await world.escalates(*await opened(world))
+    told = [ask.notification_id for ask in asks(*[SUE] * 30)]
+    for notification_id in told:
+        await tried_once(world, notification_id, "step")
+    async with world.installation.service("notifier", token="nobody", **world.settings):
+        await world.installation.clock.forward(RETRY)
+        await all_learnt(world.webhook, told)
+    assert len(await calls_to(world, SUE)) <= 3
+
+
 async def test_two_replicas_hold_one_ceiling_and_tell_each_once(world: World) -> None:
     await world.can_be_reached(SUE, "webhook")
     await world.can_be_reached(SAM, "webhook")

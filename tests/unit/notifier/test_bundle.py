@@ -5,7 +5,7 @@ from __future__ import annotations
 from services.notifier.channels import Outgoing
 from services.notifier.domain import NOTIFICATION, Candidate, Notification, NotificationEvent, call_id_of, to_call
 from shared.contracts.notifications import MOST_BUNDLED, AttemptStarted, Message
-from tests.unit.notifier.examples import MAIL, SECOND, T0, accepted, queued, started, unknown, withdrawn
+from tests.unit.notifier.examples import MAIL, SECOND, T0, accepted, failed, queued, started, unknown, withdrawn
 
 
 def candidate(number: int, *events: NotificationEvent, unwanted: str | None = None, kind: str = "step") -> Candidate:
@@ -49,6 +49,37 @@ def test_a_repeat_goes_as_the_set_that_went_before() -> None:
 
 def test_what_went_alone_goes_alone_again() -> None:
     assert numbers(to_call([tried(1, None), tried(2, None)], T0)) == ["v1"]
+
+
+def refused(number: int, call_id: str | None, kind: str = "step") -> Candidate:
+    """Return one that was tried in a call which the provider did not take."""
+    message_id = f"v{number}.1.1.c1"
+    attempt = started(MAIL).model_copy(update={"message_id": message_id, "call_id": call_id})
+    assert isinstance(attempt, AttemptStarted)
+    return candidate(number, attempt, failed(message_id, retry_at=T0), kind=kind)
+
+
+def test_what_was_refused_for_certain_goes_together_however_it_went_before() -> None:
+    several = [refused(1, None), refused(2, "bundle-1"), tried(3, None), refused(4, None), refused(5, "bundle-1")]
+    assert numbers(to_call(several, T0)) == ["v1", "v2", "v4", "v5"]
+    assert numbers(to_call([tried(3, "bundle-2"), *several], T0)) == ["v3"], "that one may have arrived"
+
+
+def test_what_was_refused_of_an_exhausted_ladder_goes_without_those_that_have_to_wait() -> None:
+    several = [refused(1, None, kind="exhausted"), refused(2, None), refused(3, None, kind="exhausted")]
+    assert numbers(to_call(several, T0)) == ["v1", "v3"]
+
+
+def test_after_one_more_attempt_of_which_nothing_is_known_it_is_not_taken_for_refused() -> None:
+    again = refused(1, None)
+    message_id = again.message_id
+    attempt = started(MAIL).model_copy(update={"message_id": message_id, "attempt": 2})
+    assert isinstance(attempt, AttemptStarted)
+    state = again.notification
+    for event in (attempt, unknown(message_id, retry_at=T0)):
+        state = NOTIFICATION.evolve(state, event)
+    after = Candidate(again.stream_id, state, message_id, None)
+    assert numbers(to_call([after, refused(2, None)], T0)) == ["v1"]
 
 
 def test_what_is_not_due_not_wanted_or_has_ended_goes_in_no_call() -> None:

@@ -1,13 +1,16 @@
 """A record against its columns: each column that is a copy is compared, and nothing of what it holds is said."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import orjson
 import pytest
 
 from shared.contracts.topics import shard_of
-from shared.runtime.columns_check import COPIES, INSTANTS, compare
+from shared.runtime.columns_check import COPIES, INSTANTS, Columns, compare
 from tests.unit.checkin.examples import T0
+
+if TYPE_CHECKING:
+    from shared.runtime.postgres import Pool
 
 RECORD: dict[str, Any] = {
     "incarnation": "test",
@@ -65,3 +68,30 @@ def test_what_is_no_id_is_not_taken_for_the_visit_concerned() -> None:
     found = compare(row({**RECORD, "visit_id": "no id", "site_id": 5}))
     assert found is not None
     assert (found.visit_id, found.site_id) == (None, None)
+
+
+class FakeLog:
+    """A log whose head moves on by what other services say, with a few records of one topic."""
+
+    def __init__(self, head: int, *rows: dict[str, Any]) -> None:
+        self.head = head
+        self.rows = rows
+        self.asked: list[int] = []
+
+    async def fetchval(self, _: str) -> int:
+        return self.head
+
+    async def fetch(self, _: str, topic: str, after: int, most: int) -> list[dict[str, Any]]:
+        self.asked.append(after)
+        return [one for one in self.rows if one["topic"] == topic and one["position"] > after][:most]
+
+
+async def test_a_service_that_says_little_reads_nothing_of_what_others_said_a_second_time() -> None:
+    made = FakeLog(10_000, row(position=9_900))
+    columns = Columns(cast("Pool", made), "checkin")
+    assert [found.place for found in await columns.look()] == ["position-9900"]
+    made.head = 5_000_000
+    assert await columns.look() == []
+    made.rows = (row(position=4_999_999), row(position=5_000_001))
+    assert [found.place for found in await columns.look()] == ["position-5000001"]
+    assert made.asked == [9_500, 10_000, 5_000_000]
