@@ -86,6 +86,7 @@ class Client:
             message, code, watch = said["detail"], said["code"], said.get("watch")
             for one in said.get("errors", ()):
                 message += f"\n  {one['where']}: {one['what']}"
+            message += "".join(f"\n  {name}: {said[name]}" for name in ("reason", "place", "ring") if said.get(name))
         except (ValueError, KeyError):
             message, code = f"{self._url}{path} answered {answer.status_code}; is it a Lonewatch?", "not_lonewatch"
             watch = None

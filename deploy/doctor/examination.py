@@ -39,6 +39,7 @@ OF_THE_LOG = (
     work.log_clock_is_ours,
     work.nothing_is_unsettled,
     people.somebody_administers,
+    people.operator_is_reachable,
     people.ladders_reach_somebody,
 )
 """What one connection to the log shows."""

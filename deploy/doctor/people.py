@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from deploy.doctor.finding import Finding, error, ok, warning
 from deploy.doctor.reading import data_of
 from shared.contracts.base import OPERATOR_SITE
-from shared.contracts.roles import Role
+from shared.contracts.roles import RESPONDERS, Role
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -76,6 +76,23 @@ async def somebody_administers(_target: Target, log: Connection) -> list[Finding
             )
         ]
     return [ok("administrator_there", "Somebody is an administrator of the operator.")]
+
+
+async def operator_is_reachable(_target: Target, log: Connection) -> list[Finding]:
+    """Look whether somebody of the operator can be told when something is wrong with Lonewatch itself."""
+    known = Known()
+    for row in await log.fetch(FACTS):
+        known.learn(row["type"], data_of(row["record"]))
+    told = {worker_id for worker_id, role in known.held[OPERATOR_SITE] if role in RESPONDERS}
+    if told & known.reachable:
+        return [ok("operator_reachable", "Somebody of the operator is told when Lonewatch itself is in trouble.")]
+    return [
+        warning(
+            "operator_unreachable",
+            "Nobody of the operator has a contact point, so nobody is told when Lonewatch itself is in trouble.",
+            "Set a contact point of an administrator of the operator, then try with 'lonewatch test-alarm'.",
+        )
+    ]
 
 
 async def ladders_reach_somebody(_target: Target, log: Connection) -> list[Finding]:

@@ -23,11 +23,11 @@ CONNECTIONS = 120
 
 AT_WORK = """
 INSERT INTO log.cycle (service, replica, loop, finished_at)
-SELECT service, '1', loop, clock_timestamp() + interval '1 d'
+SELECT service, '1', loop, clock_timestamp()
 FROM unnest($1::text[]) AS service CROSS JOIN unnest(ARRAY['feed', 'clock']) AS loop
 ON CONFLICT (service, replica, loop) DO UPDATE SET finished_at = excluded.finished_at
 """
-"""As if every service were at work for as long as the tests last."""
+"""As if every service were at work at this moment."""
 
 
 @dataclass
@@ -77,10 +77,14 @@ async def patient(own_server: Server, tmp_path_factory: pytest.TempPathFactory) 
     try:
         installation = Installation(database, key, admin)
         await installation.administrator()
-        await admin.execute(AT_WORK, list(SERVICES))
         yield Patient(installation, folder)
     finally:
         await admin.close()
+
+
+@pytest_asyncio.fixture(autouse=True, loop_scope="module")
+async def _at_work(patient: Patient) -> None:
+    await patient.installation.admin.execute(AT_WORK, list(SERVICES))
 
 
 def found(findings: list[Finding], code: str) -> Finding:

@@ -95,8 +95,8 @@ BROKEN = {
     ),
     "a service is at work in no replica": (
         "service_not_at_work",
-        "UPDATE log.cycle SET finished_at = finished_at - interval '1 d 12 s' WHERE service = 'notifier' AND loop = 'feed'",
-        "UPDATE log.cycle SET finished_at = finished_at + interval '1 d 12 s' WHERE service = 'notifier' AND loop = 'feed'",
+        "UPDATE log.cycle SET finished_at = finished_at - interval '12 s' WHERE service = 'notifier' AND loop = 'feed'",
+        "UPDATE log.cycle SET finished_at = finished_at + interval '12 s' WHERE service = 'notifier' AND loop = 'feed'",
     ),
     "there is no room for the replicas that run": (
         "too_few_connections",
@@ -222,6 +222,10 @@ async def test_records_that_nobody_can_read_keep_no_check_from_being_made(
         async with admin.transaction():
             await admin.execute("SET LOCAL session_replication_role = replica")
             await admin.execute("DELETE FROM log.event WHERE position > $1", before)
+
+
+async def test_an_operator_whom_nobody_can_reach_is_named(patient: Patient) -> None:
+    await named(patient.target(), "operator_unreachable")
 
 
 @pytest.mark.asyncio(loop_scope="function")
