@@ -33,6 +33,7 @@ OF_THE_LOG = (
     server.clock_agrees,
     migrations.log_is_of_this_release,
     privileges.log_is_append_only,
+    privileges.log_is_whole,
     privileges.services_may_work,
     work.services_are_at_work,
     work.reactions_have_rows,

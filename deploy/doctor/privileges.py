@@ -37,11 +37,26 @@ FROM log.owner o CROSS JOIN pg_proc p
 WHERE p.pronamespace = 'log'::regnamespace AND p.proname <> 'start_reaction'
     AND NOT has_function_privilege(o.role, p.oid, 'EXECUTE')
 UNION ALL
-SELECT o.role, 'SELECT on ' || t.kept
+SELECT o.role, 'SELECT on log.' || t.kept
 FROM log.owner o
 CROSS JOIN unnest(ARRAY['head', 'event', 'command', 'applied', 'deadline', 'cycle', 'owner', 'stream_kind']) AS t(kept)
 WHERE NOT has_table_privilege(o.role, format('log.%I', t.kept), 'SELECT')
 ORDER BY 1, 2
+"""
+
+# Functions that this release calls and that are not there, under another name or with other arguments.
+MISSING = """
+SELECT f.called FROM unnest(ARRAY[
+    'log.append(jsonb, jsonb, jsonb, jsonb, bytea[], jsonb)', 'log.load(text[], integer[], text, text)',
+    'log.claim_deadlines(text[], integer, interval, text[])', 'log.finish_cycles(text, text[])', 'log.now()',
+    'log.shard(text)', 'log.own_topic()'
+]) AS f(called) WHERE to_regprocedure(f.called) IS NULL ORDER BY 1
+"""
+
+# Triggers on the log: none is ours, and one could swallow or change what is appended.
+TRIGGERS = """
+SELECT t.tgname, c.relname FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid
+WHERE c.relnamespace = 'log'::regnamespace AND NOT t.tgisinternal ORDER BY 1
 """
 
 # What of the keys database the own role may not do.
@@ -78,6 +93,27 @@ async def log_is_append_only(_target: Target, log: Connection) -> list[Finding]:
         for row in await log.fetch(CHANGERS)
     ]
     return findings or [ok("log_append_only", "Nobody but the server's administrator could change an event.")]
+
+
+async def log_is_whole(_target: Target, log: Connection) -> list[Finding]:
+    """Look for functions of the log that are gone, and for triggers that nobody of ours made."""
+    findings = [
+        error(
+            "function_missing",
+            f"{row['called']} is not in the database, so nothing can be recorded or watched.",
+            "Restore the database from its backup, or make the function again from shared/runtime/migrations/log.",
+        )
+        for row in await log.fetch(MISSING)
+    ]
+    findings += [
+        error(
+            "foreign_trigger",
+            f"log.{row['relname']} has a trigger {row['tgname']} that is not of Lonewatch: it may change what is appended.",
+            f"DROP TRIGGER {row['tgname']} ON log.{row['relname']}; and find out who made it.",
+        )
+        for row in await log.fetch(TRIGGERS)
+    ]
+    return findings or [ok("log_whole", "Every function of the log is there, and nothing stands between.")]
 
 
 async def services_may_work(_target: Target, log: Connection) -> list[Finding]:

@@ -340,7 +340,8 @@ class CheckInMissed(Event):
     """The deadline: the agreed time and its grace."""
     detected_at: Instant
     late: Code | None = None
-    """Why it is recorded later than promised; None where it is not. A worker's silence and our own are told apart."""
+    """Why it is recorded later than promised, or ``system_outage`` where Lonewatch was away at some time since the worker
+    was to be reminded; None where neither is so. A worker's silence and our own are told apart."""
     policy_id: Id
     policy_version: int
     cites: Cites = Cites()

@@ -165,8 +165,8 @@ async def load(
     streams = {}
     for row in rows:
         if row["stream_id"] is not None:
-            rows_of = zip(row["records"] or (), row["positions"] or (), strict=True)
-            read = [_read(record, row["stream_id"], position) for record, position in rows_of]
+            columns = (row[name] or () for name in ("records", "positions", "types", "visit_ids"))
+            read = [_read(row["stream_id"], *its) for its in zip(*columns, strict=True)]
             history = tuple(recorded for recorded in read if recorded is not None)
             streams[row["stream_id"]] = Stream(row["stream_id"], row["version"], history, len(read) - len(history))
     known = None
@@ -183,7 +183,8 @@ async def load(
     return Loaded(now=first["now"], streams=streams, known=known)
 
 
-def _read(record: bytes, stream_id: str, position: int) -> Recorded | None:
+def _read(stream_id: str, record: bytes, position: int, type_: str, visit_id: str | None) -> Recorded | None:
+    """Return what a record says; None for one that nothing can read, or that is not what its row says."""
     try:
         recorded = decode_by(record, RELEASE)
     except Newer:
@@ -192,5 +193,6 @@ def _read(record: bytes, stream_id: str, position: int) -> Recorded | None:
         raise
     except Undecodable:
         return None
-    at_home = recorded.envelope.stream_id == stream_id and recorded.position == position
-    return recorded if at_home else None
+    said = recorded.envelope
+    row = (stream_id, position, type_, visit_id)
+    return recorded if (said.stream_id, said.position, said.type, said.visit_id) == row else None

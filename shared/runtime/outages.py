@@ -31,8 +31,8 @@ LOOP = "clock"
 NEWEST = 20
 """Outages read before another is recorded: only the last ones can overlap it."""
 
-# How long ago any replica of a service finished a look, by the log's time, and what fell due since.
-# Uses the key of log.cycle and deadline_due (topic, due_at).
+# How long ago any replica of a service finished a look, by the log's time, and what fell due or waits since: deadlines,
+# and shards with records. Uses the key of log.cycle, deadline_due (topic, due_at) and event_topic_shard.
 AWAY = """
 WITH away AS MATERIALIZED (
     SELECT log.now() AS now, clock_timestamp() - max(finished_at) AS lasted FROM log.cycle
@@ -40,6 +40,9 @@ WITH away AS MATERIALIZED (
 )
 SELECT now, lasted, (
     SELECT count(*) FROM log.deadline d WHERE d.topic = $3 AND d.due_at >= now - lasted AND d.due_at < now
+) + (
+    SELECT count(*) FROM log.applied a WHERE split_part(a.consumer, ':', 1) = $1
+        AND EXISTS (SELECT FROM log.event e WHERE e.topic = a.topic AND e.shard = a.shard AND e.position > a.position)
 ) AS overdue
 FROM away
 """

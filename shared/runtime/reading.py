@@ -86,6 +86,9 @@ def mended(row: asyncpg.Record, data: Mapping[str, Any]) -> Recorded:
         event = event_type.model_validate(data)
     except ValidationError as error:
         raise Unreadable("data_of_another_shape", _places(error)) from None
+    whose = getattr(event, "visit_id", None)
+    if whose is not None and whose != row["visit_id"]:
+        raise Unreadable("data_of_another_visit", "visit_id: of another visit than the record's")
     members = {name: row[name] for name in Envelope.model_fields if name not in _NOT_COLUMNS}
     return Recorded(Envelope.model_construct(**members, incarnation="", data=dict(data), salt=""), event)
 

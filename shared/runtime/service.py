@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import structlog
 import uvicorn
 
+from shared.runtime.append_check import AppendCheck
 from shared.runtime.clock import pause
 from shared.runtime.clock_check import ClockCheck
 from shared.runtime.columns_check import Columns
@@ -156,10 +157,11 @@ async def running(
 
 
 def _comparing(base: Base, parts: Parts) -> Sequence[Callable[[], Coroutine[Any, Any, None]]]:
-    """Return the loops by which a service compares its own accounts of one thing, and its clock with the log's."""
+    """Return the loops by which a service compares its own accounts and its clock, and tries whether it can append."""
     columns = Columns(base.pool, base.name).check
     checks = SelfChecks(base.troubles, [columns, *parts.self_checks], base.cycles)
-    return checks.run, ClockCheck(base.pool, base.troubles, base.settings.replica).run
+    appends = AppendCheck(base.commands.sequencer, base.cycles, base.name)
+    return checks.run, appends.run, ClockCheck(base.pool, base.troubles, base.settings.replica).run
 
 
 class _Server(uvicorn.Server):

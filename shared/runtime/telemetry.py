@@ -86,10 +86,20 @@ class Cycles:
         self._pool = pool
         self._replica = replica
         self._finished: dict[str, float] = {}
+        self._held: set[str] = set()
 
     def finish(self, loop: str) -> None:
-        """Say that a loop has finished a cycle now."""
-        self._finished[loop] = monotonic()
+        """Say that a loop has finished a cycle now, unless its cycles are held back."""
+        if loop not in self._held:
+            self._finished[loop] = monotonic()
+
+    def hold(self, loop: str) -> None:
+        """Let no cycle of a loop count until ``let_go``: it looks, and what it finds cannot be recorded."""
+        self._held.add(loop)
+
+    def let_go(self, loop: str) -> None:
+        """Let the cycles of a loop count again."""
+        self._held.discard(loop)
 
     def failed(self, loop: str) -> None:
         """Count a record or deadline whose handling failed."""

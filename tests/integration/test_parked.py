@@ -112,6 +112,10 @@ async def test_a_parked_record_is_seen_mended_and_replayed_over_http(installatio
         assert status == 422
         assert {"where": "data.visit_id", "what": "string_pattern_mismatch"} in answer["errors"]
         assert "canary" not in str(answer)
+        status, answer = await sent(escalation, "POST", f"/{fact.parked_id}/mend", {"data": miss("somebody-else")})
+        assert (status, answer["errors"][0]["where"]) == (422, "data.visit_id"), (
+            "nobody's visit is mended into another's"
+        )
         assert (await sent(escalation, "POST", f"/{fact.parked_id}/mend", {"data": miss(poison.visit_id)}))[0] == 200
         status, answer = await sent(escalation, "POST", f"/{fact.parked_id}/replay")
         assert (status, answer["replayed"]) == (200, [fact.parked_id])

@@ -7,6 +7,7 @@ import pytest
 import pytest_asyncio
 
 from shared.runtime import patience, watch
+from shared.runtime.append_check import AppendCheck
 from shared.runtime.watch import ImpairedError
 from tests.support.line import line_to
 from tests.support.services import Installation
@@ -131,6 +132,23 @@ async def test_while_the_log_hangs_a_call_for_help_is_answered_in_time_with_whom
             line.release()
             await seen(world, impaired=False)
             assert "watch" not in await world.done(ANNA, "POST", f"/visits/{visit_id}/check-ins")
+
+
+async def test_a_service_that_can_append_nothing_takes_no_part_in_the_watch(world: World) -> None:
+    await notifier_looked(world, AT_WORK)
+    service = world.installation.running["checkin"]
+    check = AppendCheck(service.commands.sequencer, service.cycles, "checkin")
+    append = "log.append(jsonb, jsonb, jsonb, jsonb, bytea[], jsonb)"
+    await world.installation.admin.execute(f"ALTER FUNCTION {append} RENAME TO append_gone")
+    await check.check()
+    service.cycles.finish("clock")
+    age = service.cycles.ages()["clock"]
+    service.cycles.finish("clock")
+    assert service.cycles.ages()["clock"] >= age, "no cycle counts whose findings cannot be recorded"
+    await world.installation.admin.execute(f"ALTER FUNCTION {append.replace('append', 'append_gone')} RENAME TO append")
+    await check.check()
+    service.cycles.finish("clock")
+    assert service.cycles.ages()["clock"] < age
 
 
 async def test_a_service_that_runs_alone_waits_for_no_other(installation: Installation) -> None:

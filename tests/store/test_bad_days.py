@@ -124,6 +124,17 @@ async def test_a_record_that_belongs_elsewhere_is_left_out_of_a_decision(
     await admin.execute(PUT_BACK, 2, before)
 
 
+async def test_a_record_that_says_another_visit_than_its_row_is_left_out_of_a_decision(
+    checkin: Writer, admin: asyncpg.Connection[asyncpg.Record]
+) -> None:
+    await checkin.append(to(OF_A_VISIT, events=2, visit_id="a"))
+    await admin.execute("UPDATE log.event SET visit_id = NULL WHERE position = 2")
+    stream = (await load(checkin.pool, [OF_A_VISIT]))[OF_A_VISIT]
+    assert ([recorded.position for recorded in stream.history], stream.unreadable) == ([1], 1)
+    await admin.execute("UPDATE log.event SET visit_id = 'a' WHERE position = 2")
+    assert (await load(checkin.pool, [OF_A_VISIT]))[OF_A_VISIT].unreadable == 0
+
+
 async def test_a_trouble_is_recorded_although_a_later_release_wrote_in_its_stream(
     checkin: Writer, admin: asyncpg.Connection[asyncpg.Record]
 ) -> None:

@@ -66,7 +66,7 @@ def not_yet_recorded(plan: VisitPlanned, visit: Visit, now: datetime, outages: O
             due_at=visit.due_at,
             missed_at=missed_at,
             detected_at=now,
-            late=why_late(missed_at, now, outages),
+            late=why_late(missed_at, now, outages, since=visit.due_at - plan.remind_before),
             policy_id=plan.policy_id,
             policy_version=plan.policy_version,
             cites=join_cites(plan.watch_cites.check_ins, plan.watch_cites.grace),

@@ -8,7 +8,7 @@ from typing import Literal
 
 from shared.contracts.base import Cites, Sealed
 from shared.contracts.escalations import EscalationOpened
-from shared.contracts.policy import Ladder, Trigger
+from shared.contracts.policy import GRAVITY, Ladder, Trigger
 from shared.contracts.troubles import Trouble
 
 State = Literal["open", "acknowledged", "resolved", "stood_down", "lapsed"]
@@ -103,6 +103,11 @@ class Account:
     ended: Ended | None = None
     next_at: datetime | None = None
     """When the next turn of any ladder starts; None while somebody holds it and after its end."""
+
+    @property
+    def gravest(self) -> Triggering:
+        """What is said first of it: the gravest trigger, the first of equals."""
+        return max(self.triggers, key=lambda one: GRAVITY[one.trigger])
 
     @property
     def holder(self) -> Taken | None:

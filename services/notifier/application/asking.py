@@ -112,8 +112,8 @@ def _about(event: Asked, history: Sequence[Event]) -> dict[str, Any]:
         for found in history
         if isinstance(found, EscalationOpened | EscalationJoined) and found.escalation_id == event.escalation_id
     ]
-    named = [found.worker_id for found in (*episode, event) if getattr(found, "worker_id", None)]
-    workers = [worker_id for worker_id in named if worker_id != UNKNOWN_WORKER]  # one who is named later counts too
+    named: list[str | None] = [getattr(found, "worker_id", None) for found in (*episode, event)]
+    workers = [one for one in named if one not in (None, UNKNOWN_WORKER)]  # one who is named later counts too
     about = {**_kind(event), "worker_id": (*workers, UNKNOWN_WORKER)[0]}
     if isinstance(event, EscalationJoined):
         episode = [event]

@@ -51,6 +51,8 @@ class Said:
     link: str | None = field(repr=False)
     when: str = ""
     gravity: int = 0
+    ours: bool = False
+    """Whether Lonewatch itself was away when it fell due."""
 
     @property
     def what(self) -> str:
@@ -89,7 +91,7 @@ class Messages:
             away_to=_time(None if trouble is None else trouble.to_at),
         )
         gravity = _CALM.get(queued.kind, GRAVITY.get(queued.trigger or "", max(GRAVITY.values())))
-        return Said(subject, text, link, _time(queued.due_at), gravity)
+        return Said(subject, text, link, _time(queued.due_at), gravity, ours=queued.late == "system_outage")
 
     def bundle(self, said: Sequence[Said]) -> Said:
         """Return what a call says that carries many: how many and the gravest, and each with its own link."""

@@ -19,6 +19,9 @@ KNOWN_AFTER = timedelta(seconds=15)
 LATE = timedelta(seconds=10)
 """A miss that is detected this long after its deadline says why."""
 
+LONGEST_ASKED = timedelta(hours=1)
+"""How long before its deadline a worker may have been asked for a check-in, and an outage may have kept it out."""
+
 BEGUN = frozenset({"approve_visit", "start_visit"})
 """Operations that begin what nobody could watch over."""
 
@@ -94,11 +97,17 @@ def _lateness(evidence: Evidence) -> Iterator[Violation]:
         fell_in = any(one.position < miss.position and _spans(one, missed_at) for one in ours)
         if fell_in and late != OUTAGE:
             yield Violation("I13", "a miss fell into an outage of ours and does not say so", miss.where)
-        if not fell_in and late == OUTAGE:
+        asked = missed_at - LONGEST_ASKED  # from its reminder on a worker may have tried in vain
+        away = any(one.position < miss.position and _ended_after(one, asked) for one in ours)
+        if not away and late == OUTAGE:
             yield Violation("I13", "a miss blames an outage that is not in the log", miss.where)
         detected_at = instant(miss.data["detected_at"]) if "detected_at" in miss.data else miss.recorded_at
         if late is None and detected_at - missed_at > LATE:
             yield Violation("I13", "a miss is late and does not say why", miss.where)
+
+
+def _ended_after(outage: Event, at: datetime) -> bool:
+    return instant(outage.data["to_at"]) >= at
 
 
 def _spans(outage: Event, at: datetime) -> bool:

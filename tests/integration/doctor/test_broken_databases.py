@@ -43,6 +43,16 @@ BROKEN = {
         f"REVOKE EXECUTE ON FUNCTION {FINISH_CYCLES} FROM lonewatch_service",
         f"GRANT EXECUTE ON FUNCTION {FINISH_CYCLES} TO lonewatch_service",
     ),
+    "a function of the log has another name": (
+        "function_missing",
+        "ALTER FUNCTION log.append(jsonb, jsonb, jsonb, jsonb, bytea[], jsonb) RENAME TO append_once",
+        "ALTER FUNCTION log.append_once(jsonb, jsonb, jsonb, jsonb, bytea[], jsonb) RENAME TO append",
+    ),
+    "a trigger of somebody else's stands before the log": (
+        "foreign_trigger",
+        "CREATE TRIGGER s BEFORE INSERT ON log.event FOR EACH ROW EXECUTE FUNCTION tsvector_update_trigger('a', 'b', 'c')",
+        "DROP TRIGGER s ON log.event",
+    ),
     "a service may not read what it has to": (
         "privilege_missing",
         "REVOKE SELECT ON log.head FROM lonewatch_service",

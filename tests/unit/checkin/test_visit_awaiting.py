@@ -51,6 +51,7 @@ from tests.unit.checkin.examples import (
     NOTE,
     PLANNED,
     POLICY_1,
+    REMIND_BEFORE,
     SECOND,
     STARTED,
     SUPERVISOR_ID,
@@ -456,7 +457,8 @@ def test_a_deadline_of_something_else_does_nothing(history: tuple[Event, ...]) -
     [
         (DUE, DUE + GRACE, "system_outage"),
         (DUE + GRACE, DUE + GRACE + SECOND, "system_outage"),
-        (DUE - HOUR, DUE + GRACE - SECOND, None),
+        (DUE - HOUR, DUE - REMIND_BEFORE, "system_outage"),  # whoever was reminded may have tried in vain
+        (DUE - HOUR, DUE - REMIND_BEFORE - SECOND, None),
         (DUE + GRACE + SECOND, DUE + HOUR, None),
     ],
 )

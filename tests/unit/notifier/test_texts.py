@@ -124,6 +124,15 @@ def test_a_bundle_says_how_many_and_the_gravest_first_each_with_its_link() -> No
     assert "acknowledge what you take" in bundle.text
 
 
+def test_a_bundle_says_of_which_misses_lonewatch_itself_was_away() -> None:
+    late, plain = MESSAGES.say(queued(late="system_outage"), "Ben", LINK), MESSAGES.say(queued(), "Cai", LINK)
+    some = MESSAGES.bundle([late, plain]).text
+    assert "Lonewatch itself was away when some of it fell due" in some
+    assert some.count("Lonewatch itself was away when this fell due.") == 1
+    assert "when all of it fell due" in MESSAGES.bundle([late, late]).text
+    assert "was away" not in MESSAGES.bundle([plain, plain]).text
+
+
 def test_a_bundle_of_which_nothing_is_an_alarm_asks_for_nothing() -> None:
     bundle = MESSAGES.bundle([MESSAGES.say(queued(kind="all_clear"), name, LINK) for name in ("Ben", "Cai")])
     assert bundle.subject == "Lonewatch: 2 messages: the escalation about Ben has ended"

@@ -14,27 +14,29 @@ SET ROLE lonewatch_log;
 
 -- What a decision needs, at one look: the time, a known id's first answer, and the records of some streams in order.
 -- A tail above zero asks for so many of the newest records of that stream only; the version is the whole stream's.
--- The positions are those of the records' rows, in the same order.
+-- Positions, types and visits are those of the records' rows, in the same order: a record that says otherwise is not its row.
 CREATE FUNCTION log.load(p_streams text[], p_tails integer[], p_source text, p_id text) RETURNS TABLE (
-    now timestamptz, stream_id text, version integer, records bytea[], positions bigint[],
+    now timestamptz, stream_id text, version integer, records bytea[], positions bigint[], types text[], visit_ids text[],
     known_digest bytea, known_first bigint, known_last bigint, known_recorded_at timestamptz, known_answer text
 )
 LANGUAGE sql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT
-        log.now(), s.stream_id, s.version, s.records, s.positions,
+        log.now(), s.stream_id, s.version, s.records, s.positions, s.types, s.visit_ids,
         k.digest, k.first_position, k.last_position, k.recorded_at, k.answer
     FROM (VALUES (1)) AS one
     LEFT JOIN log.command k ON k.source = p_source AND k.id = p_id
     LEFT JOIN LATERAL (
-        SELECT wanted.stream_id, newest.version, found.records, found.positions
+        SELECT wanted.stream_id, newest.version, found.records, found.positions, found.types, found.visit_ids
         FROM unnest(p_streams, p_tails) AS wanted(stream_id, tail)
         CROSS JOIN LATERAL (
             SELECT coalesce(max(e.version), 0) AS version FROM log.event e WHERE e.stream_id = wanted.stream_id
         ) AS newest
         CROSS JOIN LATERAL (
-            SELECT array_agg(e.record ORDER BY e.version) AS records, array_agg(e.position ORDER BY e.version) AS positions
+            SELECT
+                array_agg(e.record ORDER BY e.version) AS records, array_agg(e.position ORDER BY e.version) AS positions,
+                array_agg(e.type ORDER BY e.version) AS types, array_agg(e.visit_id ORDER BY e.version) AS visit_ids
             FROM log.event e
             WHERE e.stream_id = wanted.stream_id AND (wanted.tail = 0 OR e.version > newest.version - wanted.tail)
         ) AS found
