@@ -42,7 +42,7 @@ check: $(READY) ## format, lint, types, import rules, unit and architecture test
 	@$(BIN)/python -m pytest -q tests/unit tests/architecture $(ARGS)
 
 test: $(READY) ## all that must hold at every landing: at most 12 minutes, two files at a time (ARGS: pytest's)
-	@$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 prove: $(READY) ## campaigns of faults: the same tests, larger and one after another; an hour or more (ARGS: pytest's)
 	@LONEWATCH_PROVE=1 $(BIN)/python -m pytest tests/faults tests/system tests/store $(ARGS)

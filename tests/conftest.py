@@ -17,12 +17,12 @@ pytest_plugins = ("tests.support.fixtures",)
 
 BUDGETS: Mapping[str, timedelta] = MappingProxyType(
     {
-        "unit": timedelta(seconds=100),
-        "architecture": timedelta(seconds=40),
-        "store": timedelta(seconds=170),
-        "integration": timedelta(seconds=380),
-        "system": timedelta(seconds=270),
-        "faults": timedelta(seconds=480),
+        "unit": timedelta(seconds=80),
+        "architecture": timedelta(seconds=35),
+        "store": timedelta(seconds=150),
+        "integration": timedelta(seconds=430),
+        "system": timedelta(seconds=275),
+        "faults": timedelta(seconds=470),
     },
 )
 """How long the tests of a directory may take, added up. `make test` runs two at a time, so that together they stay within

@@ -138,7 +138,7 @@ class OutageRecorded(Event):
     from_at: Instant
     to_at: Instant
     overdue: int
-    """Deadlines of this service that fell due in it, and shards in which records waited for it at its end."""
+    """What waited for this service meanwhile: deadlines that fell due in it, and records that it follows."""
 
 
 class SelfCheckDiffered(Event):

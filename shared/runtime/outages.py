@@ -31,8 +31,8 @@ LOOP = "clock"
 NEWEST = 20
 """Outages read before another is recorded: only the last ones can overlap it."""
 
-# How long ago any replica of a service finished a look, by the log's time, and what fell due or waits since: deadlines,
-# and shards with records. Uses the key of log.cycle, deadline_due (topic, due_at) and event_topic_shard.
+# How long ago any replica of a service finished a look, by the log's time, and what has waited for it since: deadlines, and
+# records that it follows, of the newest thousand. Uses the keys of log.cycle and log.event, and deadline_due (topic, due_at).
 AWAY = """
 WITH away AS MATERIALIZED (
     SELECT log.now() AS now, clock_timestamp() - max(finished_at) AS lasted FROM log.cycle
@@ -41,8 +41,9 @@ WITH away AS MATERIALIZED (
 SELECT now, lasted, (
     SELECT count(*) FROM log.deadline d WHERE d.topic = $3 AND d.due_at >= now - lasted AND d.due_at < now
 ) + (
-    SELECT count(*) FROM log.applied a WHERE split_part(a.consumer, ':', 1) = $1
-        AND EXISTS (SELECT FROM log.event e WHERE e.topic = a.topic AND e.shard = a.shard AND e.position > a.position)
+    SELECT count(*) FROM (SELECT * FROM log.event ORDER BY position DESC LIMIT 1000) AS e
+    WHERE e.recorded_at >= now - lasted AND e.type NOT LIKE 'trouble.%'
+        AND e.topic IN (SELECT a.topic FROM log.applied a WHERE split_part(a.consumer, ':', 1) = $1)
 ) AS overdue
 FROM away
 """

@@ -51,7 +51,7 @@ class Unsettled:
     """Whoever asks while somebody reads waits: one page must not be taken after the next."""
     _after: int = 0
     _parked: dict[str, tuple[str, bool]] = field(default_factory=dict)
-    """Parked id to the service, and whether the record is a trouble itself."""
+    """Parked id to the service, and whether it means that somebody may not have been told."""
     _failing: dict[tuple[str, str, str], str] = field(default_factory=dict)
     _differing: set[tuple[str, str]] = field(default_factory=set)
     _unreadable: dict[int, str] = field(default_factory=dict)
@@ -82,7 +82,7 @@ class Unsettled:
     def _evolve(self, event: Event, service: str) -> None:
         match event:
             case RecordParked():
-                self._parked[event.parked_id] = (service, event.record_type.startswith(TROUBLE))
+                self._parked[event.parked_id] = (service, _is_untold(event))
                 self._unreadable.pop(event.position, None)
             case RecordReplayed(parked_id=parked_id) | RecordDiscarded(parked_id=parked_id):
                 self._parked.pop(parked_id, None)
@@ -113,3 +113,9 @@ class Unsettled:
 
 
 _SERVICES = {topic: service for service, topic in TOPIC_OF_SERVICE.items()}
+
+
+def _is_untold(parked: RecordParked) -> bool:
+    """Say whether nobody is told because of it: a trouble itself, or what notifier should have told people."""
+    asked = parked.service == "notifier" and parked.record_stream_id.startswith("escalation-")
+    return asked or parked.record_type.startswith(TROUBLE)

@@ -20,7 +20,7 @@ VISITS = 400
 LANES = 20
 """Clients that plan, approve and start them beforehand, side by side."""
 
-AHEAD = seconds(50)
+AHEAD = seconds(45)
 """From the beginning to the time that all of them share: a busy machine starts four hundred visits in half of that."""
 
 FIRST = seconds(10)

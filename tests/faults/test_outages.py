@@ -18,7 +18,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 SILENT_AFTER = seconds(size(20, 60))
 """After this long without a service nobody outside hears a heartbeat; promised are 60 s."""
 
-LASTS = SILENT_AFTER + seconds(18)
+LASTS = SILENT_AFTER + seconds(12)
 """How long each is away: longer than a heartbeat's rhythm beyond the silence."""
 
 AWAY = ("postgres", "escalation", "checkin", "notifier", "audit")[: size(2, 5)]
@@ -42,7 +42,7 @@ async def send(world: LiveWorld, who: str, operation: str, path: str, body: dict
 @pytest.mark.parametrize("away", AWAY)
 async def test_an_outage_is_heard_of_outside_and_told_to_whoever_asks(world: LiveWorld, away: str) -> None:
     await world.adopt(policy(interval=seconds(3600), grace=seconds(1), waits=(seconds(600),)))
-    due_at = now() + seconds(35)
+    due_at = now() + seconds(28)
     silent = [await world.start_visit(expected_end_at=due_at.isoformat()) for _ in range(3)]
     under_way, approved, planned = await world.start_visit(), await world.plan(), await world.plan()
     await world.approve(approved)

@@ -21,7 +21,8 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 LONGEST = seconds(5)
 """What anybody else may wait for."""
 
-PAUSED = seconds(12)
+PAUSED = seconds(8)
+"""Longer than anybody else may wait, and than a claim or a forgotten transaction lasts."""
 
 INSIDE = {
     "append": ("log.head", "EXCLUSIVE", "checkin"),

@@ -34,6 +34,17 @@ async def live() -> AsyncIterator[Live]:
         yield running
 
 
+_PLAIN: list[list[object]] = []
+"""The outline of the story as it is told undisturbed, once it was."""
+
+
+async def plain(world: LiveWorld) -> list[object]:
+    """Return the outline of the undisturbed story; it is told once."""
+    if not _PLAIN:
+        _PLAIN.append(await outline(world, await told(world, undisturbed)))
+    return _PLAIN[0]
+
+
 @pytest.mark.parametrize("round_", range(ROUNDS))
 async def test_the_story_ends_the_same_when_one_replica_of_every_service_is_killed_at_once(
     world: LiveWorld, round_: int
@@ -47,10 +58,9 @@ async def test_the_story_ends_the_same_when_one_replica_of_every_service_is_kill
             struck.append(moment)
             await world.live.kill(*names)
 
-    plain = await told(world, undisturbed)
     visit = await told(world, kill)
     assert tuple(struck) == MOMENTS
-    assert await outline(world, visit) == await outline(world, plain), f"round {round_}"
+    assert await outline(world, visit) == await plain(world), f"round {round_}"
 
 
 @pytest.mark.parametrize("moment", MOMENTS[: size(1, len(MOMENTS))])
@@ -68,11 +78,10 @@ async def test_the_story_ends_the_same_when_one_replica_of_every_service_is_paus
         if at == moment:
             pauses.append(asyncio.create_task(paused_for_a_while(world.live.one_of_each(1))))
 
-    plain = await told(world, undisturbed)
     visit = await told(world, pause)
     await asyncio.gather(*pauses)
     assert len(pauses) == 1
-    assert await outline(world, visit) == await outline(world, plain)
+    assert await outline(world, visit) == await plain(world)
 
 
 async def test_the_story_ends_the_same_when_postgresql_is_killed_and_comes_back_after_twenty_seconds(
@@ -86,7 +95,6 @@ async def test_the_story_ends_the_same_when_postgresql_is_killed_and_comes_back_
             struck.append(moment)
             await world.live.kill_postgres(AWAY.total_seconds())
 
-    plain = await told(world, undisturbed)
     visit = await told(world, away)
     assert struck == ["escalation"]
-    assert await outline(world, visit) == await outline(world, plain)
+    assert await outline(world, visit) == await plain(world)

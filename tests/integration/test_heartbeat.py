@@ -222,6 +222,18 @@ async def test_none_is_sent_while_a_trouble_is_parked_itself(world: World) -> No
     assert await world.heartbeat.beat()
 
 
+async def test_none_is_sent_while_notifier_has_set_aside_what_it_should_have_told_people(world: World) -> None:
+    aside, about = trouble_stream("notifier", "v1"), {"service": "notifier", "consumer": "notifier"}
+    ask = parked(6).model_copy(update={**about, "record_stream_id": "escalation-v1", "record_type": "unknown"})
+    reminder = parked(7).model_copy(
+        update={**about, "record_stream_id": "visit-v1", "record_type": "unknown", "parked_id": "notifier.7"}
+    )
+    await record(world.installation, "notifier", aside, reminder)
+    assert await world.heartbeat.beat()
+    await record(world.installation, "notifier", aside, ask)
+    assert await world.withheld() == ["1 troubles could not be told to anybody"]
+
+
 async def test_a_trouble_that_nothing_can_read_stops_it_until_it_is_parked_and_settled(world: World) -> None:
     stream_id = trouble_stream("checkin", "v1")
     discarded = RecordDiscarded(parked_id="checkin.1", by="ben", reason="test")

@@ -18,7 +18,7 @@ from shared.runtime.postgres import LOST
 from shared.runtime.telemetry import Cycles
 from shared.runtime.troubles import Troubles
 from tests.support.services import Installation
-from tests.support.world import GRACE, INTERVAL, make_world
+from tests.support.world import ANNA, GRACE, INTERVAL, make_world
 
 OUTAGE = trouble_stream("checkin", "outage")
 SECOND = timedelta(seconds=1)
@@ -85,6 +85,22 @@ async def test_it_is_no_outage_while_another_replica_went_on(installation: Insta
     await back(installation, "1")
     assert await outages_recorded(installation) == []
     assert "visit.check_in_missed.v1" in await installation.types(visit_id=missed)
+
+
+async def test_a_call_for_help_that_waited_for_escalation_counts_as_overdue_in_its_outage(
+    installation: Installation,
+) -> None:
+    async with installation.service("checkin") as checkin:
+        world = await make_world(installation, checkin)
+        async with installation.service("escalation"):
+            await installation.quiet()
+        await installation.admin.execute(AGED, AWAY)
+        await world.done(ANNA, "POST", f"/workers/{ANNA}/help")
+        async with installation.service("escalation"):
+            await installation.quiet()
+    said = [recorded.event for recorded in await installation.history(trouble_stream("escalation", "outage"))]
+    [outage] = [event for event in said if isinstance(event, OutageRecorded)]
+    assert outage.overdue >= 1, "so the operator is told"
 
 
 async def test_the_first_start_of_all_is_no_outage(installation: Installation) -> None:
