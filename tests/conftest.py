@@ -18,11 +18,11 @@ pytest_plugins = ("tests.support.fixtures",)
 BUDGETS: Mapping[str, timedelta] = MappingProxyType(
     {
         "unit": timedelta(seconds=40),
-        "architecture": timedelta(seconds=20),
-        "store": timedelta(seconds=120),
-        "integration": timedelta(seconds=450),
-        "system": timedelta(seconds=320),
-        "faults": timedelta(seconds=490),
+        "architecture": timedelta(seconds=15),
+        "store": timedelta(seconds=110),
+        "integration": timedelta(seconds=520),
+        "system": timedelta(seconds=330),
+        "faults": timedelta(seconds=425),
     },
 )
 """How long the tests of a directory may take, added up. `make test` runs two at a time, so that together they stay within
