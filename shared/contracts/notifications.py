@@ -16,8 +16,9 @@ from shared.contracts.visits import Channel
 NotificationKind = AskKind | Literal["reminder", "test"]
 """Why somebody is told; ``test`` asks nothing but whether it arrived."""
 
-MOST_BUNDLED = 100
-"""Notifications that one call carries: a mail of that many lines is still read, and one append still holds them."""
+MOST_BUNDLED = 200
+"""Notifications that one call carries. Of a thousand at once the last is called about within 10 s, under the ceiling; above
+it a list is not read to its end, and one append would not hold them."""
 
 
 class Message(Contract):

@@ -6,15 +6,17 @@ rebuilt.
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 from shared.runtime.consumers import PAGE, Follower, ReadModel, in_schema
 from shared.runtime.log import By, FeedGap
 from shared.runtime.reading import NEXT, Unreadable, mended, parked, parked_id_of
-from shared.runtime.troubles import Known, is_id
-from shared.trouble import TroubleState
+from shared.runtime.troubles import Known
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import asyncpg
 
     from shared.contracts.envelope import Recorded
@@ -43,13 +45,12 @@ Instead = dict[int, "Recorded | None"]
 """What stands for records that were set aside, by position: what somebody mended, or nothing."""
 
 
-class _Aside(Exception):  # noqa: N818 -- says what is to be done with the record
-    """A record of the page is to be set aside; nothing of the page was kept."""
+class _Aside(Exception):  # noqa: N818 -- says what is to be done with the records
+    """Records of the page are to be set aside; nothing of the page was kept."""
 
-    def __init__(self, row: asyncpg.Record, why: Unreadable) -> None:
-        super().__init__(why.reason)
-        self.row = row
-        self.why = why
+    def __init__(self, rows: Sequence[tuple[asyncpg.Record, Unreadable]]) -> None:
+        super().__init__(len(rows))
+        self.rows = rows
 
 
 async def apply(follower: Follower, model: ReadModel, topic: str, shard: int) -> None:
@@ -63,9 +64,10 @@ async def apply(follower: Follower, model: ReadModel, topic: str, shard: int) ->
         try:
             await _apply_page(follower, model, topic, shard, instead)
         except _Aside as aside:
-            # A crash before the page is taken again leaves the fact alone; the next reader finds it and goes on.
-            again = aside.row["position"] in instead
-            instead[aside.row["position"]] = None if again else await _park(follower, model, aside)
+            # A crash before the page is taken again leaves the facts alone; the next reader finds them and goes on.
+            parks = [_park(follower, model, row, why, again=row["position"] in instead) for row, why in aside.rows]
+            found = await asyncio.gather(*parks)
+            instead.update((row["position"], said) for (row, _), said in zip(aside.rows, found, strict=True))
         else:
             follower.tries.forget((model.consumer, topic, shard))
             return
@@ -78,38 +80,59 @@ async def _apply_page(follower: Follower, model: ReadModel, topic: str, shard: i
         if applied is None:
             raise FeedGap
         rows = await connection.fetch(NEXT, topic, shard, applied, PAGE)
-        for row in rows:
-            if row["type"] in model.applies:
-                await _apply_one(follower, model, connection, row, instead)
+        answered = [row for row in rows if row["type"] in model.applies]
+        said = _said(follower, model, answered, instead)
+        for row in answered:
+            await _apply_one(follower, model, connection, row, said[row["position"]])
         if rows:
             await connection.execute(move, model.name, topic, shard, rows[-1]["position"])
         # A crash here leaves neither rows nor position; the page is applied again.
 
 
+def _said(follower: Follower, model: ReadModel, rows: Sequence[asyncpg.Record], instead: Instead) -> Instead:
+    """Return what each of these rows says, or what stands for it. Raises _Aside with all that nothing can read."""
+    said: Instead = dict(instead)
+    aside = []
+    for row in rows:
+        if row["position"] not in said:
+            found = follower.readable((model.consumer, row["topic"], row["shard"]), row)
+            if isinstance(found, Unreadable):
+                aside.append((row, found))
+            else:
+                said[row["position"]] = found
+    if aside:
+        raise _Aside(aside)
+    return said
+
+
 async def _apply_one(
-    follower: Follower, model: ReadModel, connection: Connection, row: asyncpg.Record, instead: Instead
+    follower: Follower, model: ReadModel, connection: Connection, row: asyncpg.Record, said: Recorded | None
 ) -> None:
-    """Apply one record, or what stands for it. Raises _Aside."""
-    key, position = (model.consumer, row["topic"], row["shard"]), row["position"]
-    found = instead[position] if position in instead else follower.readable(key, row)
-    if isinstance(found, Unreadable):
-        raise _Aside(row, found)
-    if found is not None:
+    """Apply what a record says, if anything stands for it. Raises _Aside once that has failed often enough."""
+    if said is not None:
         try:
-            await model.applies[row["type"]](connection, found)
+            await model.applies[row["type"]](connection, said)
         except Exception as error:  # noqa: BLE001 -- whatever it is, it is raised again until it is the record's fault
-            raise _Aside(row, await follower.judged(key, position, error)) from None
+            key = (model.consumer, row["topic"], row["shard"])
+            raise _Aside([(row, await follower.judged(key, row["position"], error))]) from None
 
 
-async def _park(follower: Follower, model: ReadModel, aside: _Aside) -> Recorded | None:
-    """Say that a record is set aside; return what somebody mended it to, where that was replayed before."""
-    row, troubles = aside.row, follower.troubles
-    visit_id = row["visit_id"] if is_id(row["visit_id"]) else None
-    stream_id = troubles.stream_of(visit_id, row["stream_id"])
-    known = (await troubles.known([stream_id])).get(stream_id, Known(0, TroubleState()))
+async def _park(
+    follower: Follower, model: ReadModel, row: asyncpg.Record, why: Unreadable, *, again: bool
+) -> Recorded | None:
+    """Say that a record is set aside; return what somebody mended it to, where that was replayed before.
+
+    ``again``: what stands for it failed too, and nothing does then.
+    """
+    if again:
+        return None
+    troubles = follower.troubles
+    stream_id = troubles.stream_of_row(row)
+    known = (await troubles.known([stream_id])).get(stream_id, Known())
     found = known.state.find(parked_id_of(model.consumer, row["position"]))
     if found is not None and found.settled == "replayed" and found.data is not None:
         return mended(row, found.data)
     by = By(f"system:{model.consumer}", row["correlation_id"], row["event_id"])
-    await troubles.park(parked(troubles.service, model.consumer, row, aside.why), stream_id, known, by, None)
+    fact = parked(troubles.service, model.consumer, row, why)
+    await troubles.park(fact, stream_id, known, by, None, row["read_at"])
     return None

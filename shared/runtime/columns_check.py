@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from asyncpg import Record
 
     from shared.runtime.postgres import Pool
+    from shared.runtime.troubles import Troubles
 
 MOST_RECORDS = 500
 """Records of one look: some milliseconds of work, and more than a busy service appends in the time between two."""
@@ -47,10 +48,11 @@ INSTANTS = ("occurred_at", "recorded_at")
 class Columns:
     """Compares the newest records of one service's topic with their columns, from the last look on."""
 
-    def __init__(self, pool: Pool, service: str) -> None:
+    def __init__(self, pool: Pool, troubles: Troubles) -> None:
         """Read by ``pool``. The first look begins a little before the head of that moment."""
         self._pool = pool
-        self._topic = TOPIC_OF_SERVICE[service]
+        self._troubles = troubles
+        self._topic = TOPIC_OF_SERVICE[troubles.service]
         self._after: int | None = None
 
     @property
@@ -59,13 +61,21 @@ class Columns:
         return Check("columns", self.look)
 
     async def look(self) -> Sequence[Difference]:
-        """Return what differs. A record that nothing can read is not this check's: whoever follows it says so."""
+        """Return what differs and was not set aside for it: of that, whoever followed the record has told already."""
         head = await self._pool.fetchval(HEAD)  # before the records: whatever came later is read at the next look
         after = head - MOST_RECORDS if self._after is None else self._after
         rows = await self._pool.fetch(RECORDS, self._topic, after, MOST_RECORDS)
         # To the head, so that a service that says little does not read again what all the others said meanwhile.
         self._after = rows[-1]["position"] if len(rows) == MOST_RECORDS else max(after, head)
-        return [found for row in rows if (found := compare(row))]
+        differing = [(row, found) for row in rows if (found := compare(row))]
+        parked = await self._parked([row for row, _ in differing])
+        return [found for row, found in differing if row["position"] not in parked]
+
+    async def _parked(self, rows: Sequence[Record]) -> frozenset[int]:
+        """Return the positions of what this service has set aside of the visits in these rows."""
+        streams = {self._troubles.stream_of_row(row) for row in rows}
+        known = await self._troubles.known(streams) if streams else {}
+        return frozenset(parked.fact.position for one in known.values() for parked in one.state.parked)
 
 
 def compare(row: Record | dict[str, Any]) -> Difference | None:

@@ -47,4 +47,12 @@ async def open_pool(dsn: str, *, size: int = 6) -> Pool:
         command_timeout=COMMAND_TIMEOUT,
         timeout=CONNECT_TIMEOUT,
         max_inactive_connection_lifetime=0,
+        reset=_keep,
     )
+
+
+async def _keep(_connection: Connection) -> None:
+    """Give a connection back as it is: nothing of ours sets anything in a session, and asyncpg has ended its transaction.
+
+    Its own reset would be one more round trip after every statement.
+    """

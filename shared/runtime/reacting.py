@@ -13,8 +13,7 @@ import structlog
 from shared.runtime.consumers import PAGE, Follower, Reaction
 from shared.runtime.log import Append, By, Cause
 from shared.runtime.reading import NEXT, Unreadable, parked
-from shared.runtime.troubles import NOW, Known, is_id
-from shared.trouble import TroubleState
+from shared.runtime.troubles import Known
 
 if TYPE_CHECKING:
     import asyncpg
@@ -22,9 +21,6 @@ if TYPE_CHECKING:
     from shared.contracts.envelope import Recorded
 
 log = structlog.get_logger()
-
-_NOTHING = Known(0, TroubleState())
-"""What a trouble stream says that does not exist."""
 
 
 async def react(follower: Follower, reaction: Reaction, topic: str, shard: int, applied: int) -> None:
@@ -34,19 +30,13 @@ async def react(follower: Follower, reaction: Reaction, topic: str, shard: int, 
     """
     rows = await follower.pool.fetch(NEXT, topic, shard, applied, PAGE)
     if rows:
-        streams = [_stream_of(follower, row) for row in rows]
+        streams = [follower.troubles.stream_of_row(row) for row in rows]
         page = _Page(follower, reaction, (reaction.consumer, topic, shard), applied)
         page.known.update(await follower.troubles.known(streams))
         for row, stream_id in zip(rows, streams, strict=True):
             await page.take(row, stream_id)
         await page.catch_up()
     follower.tries.forget((reaction.consumer, topic, shard))
-
-
-def _stream_of(follower: Follower, row: asyncpg.Record) -> str:
-    """Return where the troubles of a row's visit are, or of its stream where it has none."""
-    visit_id = row["visit_id"]
-    return follower.troubles.stream_of(visit_id if is_id(visit_id) else None, row["stream_id"])
 
 
 @dataclass
@@ -57,7 +47,7 @@ class _Page:
     reaction: Reaction
     key: tuple[str, str, int]
     applied: int
-    skipped: int | None = None
+    skipped: asyncpg.Record | None = None
     """The newest of the records that nobody answers and that no commit has moved past yet."""
     known: dict[str, Known] = field(default_factory=dict)
 
@@ -66,7 +56,7 @@ class _Page:
         found = self.follower.readable(self.key, row)
         answered = row["type"] in self.reaction.answers
         if not (answered or isinstance(found, Unreadable)):
-            self.skipped = row["position"]
+            self.skipped = row
             return
         await self.catch_up()
         cause = Cause(*self.key, self.applied, row["position"])
@@ -80,7 +70,7 @@ class _Page:
 
     def _behind(self, row: asyncpg.Record, stream_id: str) -> str | None:
         """Return the parked record of the same visit that this one must wait for."""
-        waiting = self.known.get(stream_id, _NOTHING).state.waiting(self.reaction.consumer)
+        waiting = self.known.get(stream_id, Known()).state.waiting(self.reaction.consumer)
         return waiting[0].fact.parked_id if waiting and self.reaction.waits(row["type"]) else None
 
     async def _answer(self, row: asyncpg.Record, recorded: Recorded, cause: Cause) -> Unreadable | None:
@@ -101,13 +91,14 @@ class _Page:
         troubles = self.follower.troubles
         fact = parked(troubles.service, self.reaction.consumer, row, why, behind)
         by = By(f"system:{self.reaction.consumer}", row["correlation_id"], row["event_id"])
-        self.known[stream_id] = await troubles.park(fact, stream_id, self.known.get(stream_id, _NOTHING), by, cause)
+        known = self.known.get(stream_id, Known())
+        self.known[stream_id] = await troubles.park(fact, stream_id, known, by, cause, row["read_at"])
 
     async def catch_up(self) -> None:
         """Move past the records that this consumer has no answer for."""
         if self.skipped is not None:
             by = By(actor=f"system:{self.reaction.consumer}", correlation_id="feed")
-            cause = Cause(*self.key, self.applied, self.skipped)
-            now = await self.follower.pool.fetchval(NOW)
-            await self.follower.troubles.commands.sequencer.append(Append((), by, now, origin=cause))
-            self.applied, self.skipped = self.skipped, None
+            cause = Cause(*self.key, self.applied, self.skipped["position"])
+            move = Append((), by, self.skipped["read_at"], origin=cause)
+            await self.follower.troubles.commands.sequencer.append(move)
+            self.applied, self.skipped = cause.position, None

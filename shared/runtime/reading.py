@@ -16,7 +16,7 @@ from pydantic_core import from_json
 from shared.contracts.envelope import EVENT_TYPES, Envelope, Newer, Recorded, Undecodable, decode_by
 from shared.contracts.troubles import RecordParked
 from shared.runtime.settings import RELEASE
-from shared.runtime.troubles import is_id
+from shared.runtime.troubles import is_id, visit_id_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,9 +29,10 @@ COLUMNS = ("position", "stream_id", "type", "visit_id", "site_id", "event_id")
 _NOT_COLUMNS = ("incarnation", "data", "salt")
 """Members of an envelope that stand in the record alone."""
 
-# The next records of a shard, oldest first. Uses event_topic_shard (topic, shard, position).
+# The next records of a shard, oldest first, and when they were read. Uses event_topic_shard (topic, shard, position).
 NEXT = """
-SELECT * FROM log.event WHERE topic = $1 AND shard = $2 AND position > $3 ORDER BY position LIMIT $4
+SELECT *, log.now() AS read_at FROM log.event
+WHERE topic = $1 AND shard = $2 AND position > $3 ORDER BY position LIMIT $4
 """
 
 _LONGEST_DETAIL = 300
@@ -149,7 +150,7 @@ def parked(
         position=row["position"],
         record_type=row["type"],
         record_stream_id=row["stream_id"],
-        visit_id=row["visit_id"] if is_id(row["visit_id"]) else None,
+        visit_id=visit_id_of(row),
         site_id=row["site_id"] if is_id(row["site_id"]) else None,
         reason=why.reason,
         detail=why.detail,

@@ -158,7 +158,7 @@ async def running(
 
 def _comparing(base: Base, parts: Parts) -> Sequence[Callable[[], Coroutine[Any, Any, None]]]:
     """Return the loops by which a service compares its own accounts and its clock, and tries whether it can append."""
-    columns = Columns(base.pool, base.name).check
+    columns = Columns(base.pool, base.troubles).check
     checks = SelfChecks(base.troubles, [columns, *parts.self_checks], base.cycles)
     appends = AppendCheck(base.commands.sequencer, base.cycles, base.name)
     return checks.run, appends.run, ClockCheck(base.pool, base.troubles, base.settings.replica).run

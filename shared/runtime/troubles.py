@@ -7,7 +7,7 @@ append says that a record is set aside and moves past it; everything else goes t
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
@@ -22,6 +22,9 @@ from shared.trouble import TROUBLE, Park, TroubleState
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from datetime import datetime
+
+    from asyncpg import Record
 
     from shared.contracts.base import Event
     from shared.contracts.troubles import RecordParked
@@ -35,8 +38,6 @@ SELECT stream_id, max(version) AS version, array_agg(record ORDER BY version) AS
 FROM log.event WHERE stream_id = ANY ($1) GROUP BY stream_id
 """
 
-NOW = "SELECT log.now()"
-
 log = structlog.get_logger()
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,199}")
@@ -47,8 +48,8 @@ _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,199}")
 class Known:
     """What a trouble stream says, and its version: 0 where there is none."""
 
-    version: int
-    state: TroubleState
+    version: int = 0
+    state: TroubleState = field(default_factory=TroubleState)
 
 
 @dataclass(frozen=True)
@@ -63,12 +64,18 @@ class Troubles:
         subject = visit_id or otherwise
         return trouble_stream(self.service, subject if is_id(subject) else sha256(subject.encode()).hexdigest())
 
+    def stream_of_row(self, row: Record) -> str:
+        """Return the stream about a row's visit, or about its stream: a row's columns may hold anything."""
+        return self.stream_of(visit_id_of(row), row["stream_id"])
+
     async def known(self, stream_ids: Iterable[str]) -> dict[str, Known]:
         """Return what those of these streams say that exist; what nothing can read is left out."""
         rows = await self.commands.pool.fetch(KNOWN, list(set(stream_ids)))
         return {row["stream_id"]: Known(row["version"], TROUBLE.fold(readable(row["records"]))) for row in rows}
 
-    async def park(self, fact: RecordParked, stream_id: str, known: Known, by: By, cause: Cause | None) -> Known:
+    async def park(
+        self, fact: RecordParked, stream_id: str, known: Known, by: By, cause: Cause | None, now: datetime
+    ) -> Known:
         """Say that a record is set aside, and move past it in the same commit where there is a cause to move.
 
         Returns what the stream says then. Raises FeedGap where somebody was first at this stream: what the page has
@@ -78,7 +85,6 @@ class Troubles:
         if not events and cause is None:
             return known
         writes = [Write(stream_id, known.version, events, visit_id=fact.visit_id, site_id=fact.site_id)]
-        now = await self.commands.pool.fetchval(NOW)
         try:
             await self.commands.sequencer.append(Append(writes=writes, by=by, decided_at=now, origin=cause))
         except WrongExpectedVersion:
@@ -132,6 +138,12 @@ class Troubles:
 def is_id(text: str | None) -> bool:
     """Say whether a text of the log's columns can stand where an id is wanted."""
     return text is not None and _ID.fullmatch(text) is not None
+
+
+def visit_id_of(row: Record) -> str | None:
+    """Return whose a row of the log is, where its column holds what can be an id."""
+    visit_id: str | None = row["visit_id"]
+    return visit_id if is_id(visit_id) else None
 
 
 def readable(records: Iterable[bytes]) -> Iterable[Event]:

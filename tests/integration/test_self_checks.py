@@ -9,7 +9,10 @@ from shared.contracts.envelope import Recorded
 from shared.contracts.troubles import SelfCheckDiffered
 from shared.runtime import deadline_check
 from shared.runtime.columns_check import Columns
+from shared.runtime.log import By
+from shared.runtime.reading import Unreadable, parked
 from shared.runtime.self_checks import SelfChecks
+from shared.runtime.troubles import Known
 from tests.support.services import Installation
 from tests.support.world import ANNA, World, make_world
 
@@ -32,7 +35,7 @@ async def world(installation: Installation) -> AsyncIterator[World]:
 async def look(world: World, service: str) -> list[Recorded]:
     """Let a service look once; return what it has said of differences so far."""
     running, parts = world.installation.running[service], world.installation.parts[service]
-    columns = Columns(running.pool, service)
+    columns = Columns(running.pool, running.troubles)
     await SelfChecks(running.troubles, [columns.check, *parts.self_checks], running.cycles).look()
     return [
         recorded
@@ -127,4 +130,27 @@ async def test_a_record_that_nothing_can_read_is_left_to_whoever_follows_it(worl
         "UPDATE log.event SET record = 'broken' WHERE stream_id = $1 AND version = 3", f"visit-{visit_id}"
     )
     running = world.installation.running["checkin"]
-    assert await Columns(running.pool, "checkin").look() == []
+    assert await Columns(running.pool, running.troubles).look() == []
+
+
+async def test_a_record_that_was_set_aside_for_it_is_not_told_of_a_second_time(world: World) -> None:
+    visit_id = await world.started()
+    await world.installation.quiet()
+    await world.installation.admin.execute(
+        "UPDATE log.event SET event_id = 'another' WHERE stream_id = $1 AND version = 3", f"visit-{visit_id}"
+    )
+    running = world.installation.running["checkin"]
+    columns = Columns(running.pool, running.troubles)
+    found = await columns.look()
+    assert [one.expected for one in found] == ["event_id as in the record"]
+
+    position = int(found[0].place.removeprefix("position-"))
+    row = await world.installation.admin.fetchrow(
+        "SELECT *, now() AS read_at FROM log.event WHERE position = $1", position
+    )
+    assert row is not None
+    fact = parked("checkin", "checkin.visits", row, Unreadable("columns_differ", "event_id"))
+    stream_id = running.troubles.stream_of_row(row)
+    await running.troubles.park(fact, stream_id, Known(), By("system:checkin", "test"), None, row["read_at"])
+
+    assert await Columns(running.pool, running.troubles).look() == []

@@ -61,9 +61,13 @@ async def raise_escalation(commands: Commands, triggered: Triggered, cause: Caus
 async def raise_trouble(commands: Commands, triggered: Triggered, cause: Cause | None, by: By) -> None:
     """Raise a trouble on its visit; where that is impossible, or without a visit, on the operator's own ladder."""
     try:
+        known: Triggered | None = triggered
         if triggered.visit_id is not None:
-            triggered = await on_its_visit(commands.pool, triggered, triggered.visit_id)
-        await raise_escalation(commands, triggered, cause, by)
+            known = await on_its_visit(commands.pool, triggered, triggered.visit_id)
+        if known is None and cause is not None:
+            await nothing(commands, cause, by)
+        else:
+            await raise_escalation(commands, known or triggered, cause, by)
     except NOT_THE_RECORDS:
         raise  # whoever called tries again, or somebody else was first
     except Exception:

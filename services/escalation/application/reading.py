@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from services.escalation.application.readable import readable
 from services.escalation.domain import Directory
 from shared.contracts.base import OPERATOR_SITE, Event, stream_of
-from shared.contracts.escalations import EscalationOpened
+from shared.contracts.escalations import EscalationJoined, EscalationOpened
 from shared.contracts.grants import fold_grants
 from shared.contracts.notifications import NotReached
 from shared.contracts.policy import Ladder, Trigger
@@ -61,15 +61,19 @@ async def rules_and_directory(pool: Pool, triggered: Triggered) -> tuple[Rules, 
     return _rules(history, triggered.trigger, policy_id, version), directory
 
 
-async def on_its_visit(pool: Pool, triggered: Triggered, visit_id: str) -> Triggered:
+async def on_its_visit(pool: Pool, triggered: Triggered, visit_id: str) -> Triggered | None:
     """Return the trouble of a visit with its worker, site and policy, as far as the visit's plan can be read.
 
-    Else as the visit's escalation has them; else with the site that the trouble names.
+    Else as the visit's escalation has them; else with the site that the trouble names. None where the visit's
+    escalations have had it as a trigger already: several services tell of the same record.
     """
     visit, escalation = stream_of("visit", visit_id), stream_of("escalation", visit_id)
     events = await readable(pool, [visit, escalation])
     planned = [event for event in events[visit] if isinstance(event, VisitPlanned)]
-    opened = [event for event in events[escalation] if isinstance(event, EscalationOpened)]
+    raised = [event for event in events[escalation] if isinstance(event, EscalationOpened | EscalationJoined)]
+    if any(event.trigger_event_id == triggered.event_id for event in raised):
+        return None
+    opened = [event for event in raised if isinstance(event, EscalationOpened)]
     sources: list[VisitPlanned | EscalationOpened] = [*planned[:1], *opened[-1:]]
     for known in sources:
         return replace(

@@ -11,6 +11,7 @@ from tests.unit.checkin.examples import T0
 
 if TYPE_CHECKING:
     from shared.runtime.postgres import Pool
+    from shared.runtime.troubles import Troubles
 
 RECORD: dict[str, Any] = {
     "incarnation": "test",
@@ -86,9 +87,21 @@ class FakeLog:
         return [one for one in self.rows if one["topic"] == topic and one["position"] > after][:most]
 
 
+class NothingParked:
+    """The troubles of a service that has set nothing aside."""
+
+    service = "checkin"
+
+    def stream_of_row(self, row: dict[str, Any]) -> str:
+        return f"checkin_trouble-{row['visit_id']}"
+
+    async def known(self, _: set[str]) -> dict[str, Any]:
+        return {}
+
+
 async def test_a_service_that_says_little_reads_nothing_of_what_others_said_a_second_time() -> None:
     made = FakeLog(10_000, row(position=9_900))
-    columns = Columns(cast("Pool", made), "checkin")
+    columns = Columns(cast("Pool", made), cast("Troubles", NothingParked()))
     assert [found.place for found in await columns.look()] == ["position-9900"]
     made.head = 5_000_000
     assert await columns.look() == []
