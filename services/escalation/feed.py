@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, cast
 
 import structlog
 
-from services.escalation.application.reacting import lapse, not_reached, nothing, raise_escalation, raise_trouble
+from services.escalation.application.reacting import lapse, not_reached, raise_escalation, raise_trouble
 from services.escalation.application.triggering import COMES, VISIT_TRIGGERS, triggered_by
 from services.escalation.application.troubling import TROUBLES, of_a_trouble, troubled_by
 from services.escalation.readmodel import applies
@@ -41,7 +41,7 @@ def reactions(application: Application) -> list[Reaction]:
         if isinstance(event, RecordParked) and of_a_trouble(event.record_type):
             log.critical("trouble_parked", parked_id=event.parked_id, service=event.service, position=event.position)
         if troubled is None:
-            await nothing(commands, cause, by)
+            await commands.move(cause, by)
         else:
             await raise_trouble(commands, troubled, cause, by)
 

@@ -92,6 +92,13 @@ class Commands:
         """Load streams without deciding anything."""
         return await load(self.pool, stream_ids, None, tails)
 
+    async def move(self, origin: Outside | Cause, by: By) -> None:
+        """Answer a record by nothing: only its consumer's position moves, so nothing is loaded for it.
+
+        Raises what ``Sequencer.append`` raises.
+        """
+        await self.sequencer.append(Append((), by, origin=origin))
+
     async def handle(
         self,
         name: str,

@@ -95,7 +95,8 @@ class Append:
 
     writes: Sequence[Write]
     by: By
-    decided_at: datetime
+    decided_at: datetime | None = None
+    """The log's time at the decision; None only where there is no event to bear it."""
     guards: Mapping[str, int] = field(default_factory=dict)
     origin: Outside | Cause | None = None
     answer: Mapping[str, Any] = field(default_factory=dict)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from shared.runtime.consumers import PAGE, Follower, Reaction
-from shared.runtime.log import Append, By, Cause
+from shared.runtime.log import By, Cause
 from shared.runtime.reading import NEXT, Unreadable, parked
 from shared.runtime.troubles import Known
 
@@ -47,7 +47,7 @@ class _Page:
     reaction: Reaction
     key: tuple[str, str, int]
     applied: int
-    skipped: asyncpg.Record | None = None
+    skipped: int | None = None
     """The newest of the records that nobody answers and that no commit has moved past yet."""
     known: dict[str, Known] = field(default_factory=dict)
 
@@ -56,7 +56,7 @@ class _Page:
         found = self.follower.readable(self.key, row)
         answered = row["type"] in self.reaction.answers
         if not (answered or isinstance(found, Unreadable)):
-            self.skipped = row
+            self.skipped = row["position"]
             return
         await self.catch_up()
         cause = Cause(*self.key, self.applied, row["position"])
@@ -98,7 +98,5 @@ class _Page:
         """Move past the records that this consumer has no answer for."""
         if self.skipped is not None:
             by = By(actor=f"system:{self.reaction.consumer}", correlation_id="feed")
-            cause = Cause(*self.key, self.applied, self.skipped["position"])
-            move = Append((), by, self.skipped["read_at"], origin=cause)
-            await self.follower.troubles.commands.sequencer.append(move)
-            self.applied, self.skipped = cause.position, None
+            await self.follower.troubles.commands.move(Cause(*self.key, self.applied, self.skipped), by)
+            self.applied, self.skipped = self.skipped, None

@@ -94,6 +94,10 @@ def _compose(append: Append, release: str) -> Composed:
 def _compose_event(
     write: Write, version: int, event: Event, append: Append, release: str
 ) -> tuple[dict[str, Any], bytes]:
+    at = append.by.occurred_at or append.decided_at
+    if at is None:
+        message = f"{event.type} was decided at no time"
+        raise Malformed(message)
     columns: dict[str, Any] = {
         "stream_id": write.stream_id,
         "version": version,
@@ -105,7 +109,7 @@ def _compose_event(
         "causation_id": append.by.causation_id,
         "actor": append.by.actor,
         "release": release,
-        "occurred_at": instant(append.by.occurred_at or append.decided_at),
+        "occurred_at": instant(at),
     }
     members = {
         **columns,

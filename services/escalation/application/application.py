@@ -14,7 +14,6 @@ from services.escalation.application.deciding import deciding
 from services.escalation.application.folding import account_of
 from services.escalation.application.people import is_worker, name_of, plan_of
 from services.escalation.application.permitting import Permitted, permit
-from services.escalation.application.reacting import nothing
 from services.escalation.domain import Acknowledge, Command, Resolve, StandDown, triggers_told_with
 from shared.contracts.base import Sealed
 from shared.decider import Rejected
@@ -53,7 +52,7 @@ class Application:
         """Let a reply acknowledge. Where it may not, somebody else was first, or it is a test's, nothing follows."""
         escalation_id, recipient_id = reply.escalation_id or "", reply.recipient_id
         if reply.reply != "acknowledge":
-            await nothing(self.commands, cause, by)
+            await self.commands.move(cause, by)
             return
         try:
             permitted = await self.permit("acknowledge", Identity(recipient_id), escalation_id)
@@ -67,7 +66,7 @@ class Application:
                 cause,
             )
         except (Rejected, Forbidden):
-            await nothing(self.commands, cause, by)
+            await self.commands.move(cause, by)
 
     async def acknowledge(
         self, caller: Caller, escalation_id: str, via: Literal["page", "api"], triggers_seen: int | None = None

@@ -18,7 +18,7 @@ from shared.contracts.base import OPERATOR_SITE, stream_of
 from shared.contracts.escalations import SYSTEM
 from shared.contracts.troubles import UNKNOWN_WORKER, Trouble
 from shared.decider import Deadline
-from shared.runtime.commands import Commands, Decided
+from shared.runtime.commands import Commands
 from shared.runtime.consumers import NOT_THE_RECORDS
 from shared.runtime.ids import new_id
 from shared.runtime.log import By, Cause, Stream
@@ -65,7 +65,7 @@ async def raise_trouble(commands: Commands, triggered: Triggered, cause: Cause |
         if triggered.visit_id is not None:
             known = await on_its_visit(commands.pool, triggered, triggered.visit_id)
         if known is None and cause is not None:
-            await nothing(commands, cause, by)
+            await commands.move(cause, by)
         else:
             await raise_escalation(commands, known or triggered, cause, by)
     except NOT_THE_RECORDS:
@@ -82,7 +82,7 @@ async def lapse(commands: Commands, recorded: Recorded, visit_id: str, cause: Ca
     stream_id = stream_of("escalation", visit_id)
     opened = newest(await _loaded(commands, stream_id))
     if opened is None:
-        await nothing(commands, cause, by)
+        await commands.move(cause, by)
         return
     reason, moot = came_by(type(recorded.event))
 
@@ -95,14 +95,14 @@ async def lapse(commands: Commands, recorded: Recorded, visit_id: str, cause: Ca
 async def not_reached(commands: Commands, event: NotReached, cause: Cause, by: By) -> None:
     """Let the next step of a ladder start where this was the last person of the step before who might have been told."""
     if event.kind != "step" or event.escalation_id is None:
-        await nothing(commands, cause, by)
+        await commands.move(cause, by)
         return
     notification_id, stream_id = event.notification_id, stream_of("escalation", subject_in(event.escalation_id))
     stream = await _loaded(commands, stream_id)
     ladders = ESCALATION.fold(stream.events).ladders
     asked = next((run.asked for run in ladders if notification_id in run.asked), None)
     if asked is None:  # the step is over
-        await nothing(commands, cause, by)
+        await commands.move(cause, by)
         return
     unreached = await not_reached_of(commands.pool, asked)
 
@@ -110,11 +110,6 @@ async def not_reached(commands: Commands, event: NotReached, cause: Cause, by: B
         return PersonNotReached(notification_id, unreached | {notification_id}, now)
 
     await commands.handle("not_reached", [stream_id], deciding(stream_id, command, newest(stream)), by, cause)
-
-
-async def nothing(commands: Commands, cause: Cause, by: By) -> None:
-    """Answer a record by nothing."""
-    await commands.handle("nothing", [], lambda _loaded: Decided(), by, cause)
 
 
 async def look_at_deadline(commands: Commands, due: Due) -> None:

@@ -73,14 +73,15 @@ class Starter:
     async def start(self, recipient_id: str, waiting: Sequence[Waiting]) -> Begun:
         """Start the next call among these messages of one person, where it may start now."""
         recipient = stream_of("recipient", recipient_id)
+        first = waiting[0]
+        its = await self.commands.load([recipient], {recipient: NEWEST})
+        may_start_at = recipient_in(its[recipient]).may_start_at(
+            cast("Channel", first.channel), its.now, repeat=first.repeat, floor=first.floor
+        )
+        if may_start_at > its.now:  # what it would carry is not even read
+            return Begun(may_start_in=(may_start_at - its.now).total_seconds())
         streams = [recipient, *(one.stream_id for one in waiting[:MOST_BUNDLED])]
         loaded = await self.commands.load(streams, {recipient: NEWEST})
-        first = waiting[0]
-        may_start_at = recipient_in(loaded[recipient]).may_start_at(
-            cast("Channel", first.channel), loaded.now, repeat=first.repeat, floor=first.floor
-        )
-        if may_start_at > loaded.now:
-            return Begun(may_start_in=(may_start_at - loaded.now).total_seconds())
         sought = [seek(loaded[one.stream_id], one.message_id) for one in waiting[:MOST_BUNDLED]]
         if first.repeat:
             sought = await self._with_the_others(loaded, recipient, sought)
