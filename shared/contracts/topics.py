@@ -1,10 +1,13 @@
-"""Who owns what: topics, the stream kinds of each, and the shard of a stream.
+"""Who owns what: topics, who follows each, the stream kinds of each, and the shard of a stream.
 
-The log enforces the same table (``log.owner``); a test compares the two.
+The log enforces the same table (``log.owner``); a test compares the two. A topic carries what the log holds, record for
+record: what it loses is read from the log.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from datetime import timedelta
 from hashlib import sha256
 
 SHARDS = 64
@@ -15,12 +18,34 @@ ESCALATIONS = "lonewatch.escalations.v1"
 NOTIFICATIONS = "lonewatch.notifications.v1"
 AUDIT = "lonewatch.audit.v1"
 
-TOPIC_OF_SERVICE = {
-    "checkin": VISITS,
-    "escalation": ESCALATIONS,
-    "notifier": NOTIFICATIONS,
-    "audit": AUDIT,
-}
+PARTITIONS = 16
+"""Of a topic, unless the operator makes another number: so many replicas of a service can share the work, and 64 shards
+fall on them evenly."""
+
+KEPT = timedelta(days=7)
+"""How long a topic keeps its records: a follower that was away for longer reads the log, which keeps them all."""
+
+
+@dataclass(frozen=True)
+class Topic:
+    """A topic of Kafka: who alone publishes it, which services follow it, and how long it keeps its records."""
+
+    name: str
+    owner: str
+    followers: tuple[str, ...]
+    about: str
+    kept: timedelta = KEPT
+
+
+TOPICS = (
+    Topic(VISITS, "checkin", ("checkin", "escalation", "notifier", "audit"), "Visits, and what they rest on."),
+    Topic(ESCALATIONS, "escalation", ("checkin", "escalation", "notifier", "audit"), "Who was asked, and who took it."),
+    Topic(NOTIFICATIONS, "notifier", ("escalation", "notifier", "audit"), "Messages, attempts and replies."),
+    Topic(AUDIT, "audit", ("escalation", "audit"), "Who read what, and troubles of the audit."),
+)
+"""Every topic. Its owner follows it too where it keeps a read model of what it says itself."""
+
+TOPIC_OF_SERVICE = {topic.owner: topic.name for topic in TOPICS}
 """The one topic that each service appends to and publishes."""
 
 STREAM_KINDS = {
@@ -53,3 +78,8 @@ def shard_of(subject: str) -> int:
     The first 8 bytes of SHA-256, big-endian, modulo 64: design of the log, for ever.
     """
     return int.from_bytes(sha256(subject.encode()).digest()[:8], "big") % SHARDS
+
+
+def partition_of(shard: int, partitions: int) -> int:
+    """Return the partition that carries a shard: all records of a shard are in one, in the log's order."""
+    return shard % partitions
