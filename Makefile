@@ -5,12 +5,13 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 ARGS ?=
+JARS := $(BIN)/python -m deploy.local.kafka --if-possible
 LOCK := UV_CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/uv pip compile --quiet --universal --python-version 3.11 \
 	--generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate $(ARGS)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo up check test prove requirements lock clean
+.PHONY: help setup kafka demo up check test prove requirements lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -28,10 +29,15 @@ $(READY): requirements/dev.txt requirements/runtime.in pyproject.toml
 		} >$(VENV)/setup.log 2>&1 || { cat $(VENV)/setup.log >&2; exit 1; }
 	@touch $@
 
+kafka: $(READY) ## fetch Apache Kafka into var/kafka with Maven, once; needs Java 17 or newer (demo, up and test do it too)
+	@$(BIN)/python -m deploy.local.kafka
+
 demo: $(READY) ## a sample site on this machine, with a worker who stops answering (ARGS: see lonewatch demo --help)
+	@$(JARS)
 	@$(BIN)/lonewatch demo $(ARGS)
 
 up: $(READY) ## the services on this machine, empty and ready (ARGS: see lonewatch up --help)
+	@$(JARS)
 	@$(BIN)/lonewatch up $(ARGS)
 
 check: $(READY) ## format, lint, types, import rules, unit and architecture tests: under a minute
@@ -42,9 +48,11 @@ check: $(READY) ## format, lint, types, import rules, unit and architecture test
 	@$(BIN)/python -m pytest -q tests/unit tests/architecture $(ARGS)
 
 test: $(READY) ## all that must hold at every landing: at most 12 minutes, two files at a time (ARGS: pytest's)
+	@$(JARS)
 	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 prove: $(READY) ## campaigns of faults: the same tests, larger and one after another; an hour or more (ARGS: pytest's)
+	@$(JARS)
 	@LONEWATCH_PROVE=1 $(BIN)/python -m pytest tests/faults tests/system tests/store $(ARGS)
 
 requirements: $(READY) ## each requirement with how many tests carry it; fails where one has none

@@ -11,11 +11,12 @@ from typing import Annotated, Any
 import orjson
 import typer
 
-from deploy import parked_cli, policy_cli, watch_cli
+from deploy import parked_cli, policy_cli, topics_cli, watch_cli
 from deploy.client import Client
 from deploy.database import SERVICES
 from deploy.demo import play
 from deploy.local.installation import installation, port_is_free
+from deploy.local.kafka.carrier import carrier
 from deploy.local.replicas import MOST_REPLICAS
 from deploy.terminal import HERE, STATE, Json, Token, Url, client, console, fail, print_json, run, say, until_stopped
 from services.audit.domain import timeline_text
@@ -29,6 +30,7 @@ PASSED_ON = ("LONEWATCH_SMTP_", "LONEWATCH_MAIL_", "LONEWATCH_HEARTBEAT_URL", "L
 
 app.command()(watch_cli.doctor)
 app.command()(watch_cli.status)
+app.command()(topics_cli.topics)
 app.command("test-alarm")(watch_cli.alarm_for_a_test)
 
 
@@ -102,8 +104,10 @@ async def _call(method: str, path: str, content: Any, url: str, token: str | Non
 async def _up(port: int, state: Path, replicas: int, *, as_json: bool) -> None:
     stopped = until_stopped()
     passed_on = {name: value for name, value in os.environ.items() if name.startswith(PASSED_ON)}
-    async with installation(state, port=port, replicas=replicas, settings=passed_on, say=say) as running:
-        console.print(f"Lonewatch runs at {running.url}, following the log (no Kafka in this release).")
+    by = await asyncio.to_thread(carrier, state, os.environ)
+    async with installation(state, port=port, replicas=replicas, settings=passed_on, carrier=by, say=say) as running:
+        console.print(f"Lonewatch runs at {running.url}.")
+        console.print(f"Its events are carried by {by.sentence}.")
         for service in SERVICES:
             console.print(f"  {running.url}/{service}/openapi.json")
         if running.first_administrator:
@@ -111,7 +115,7 @@ async def _up(port: int, state: Path, replicas: int, *, as_json: bool) -> None:
             console.print(f"  {running.first_administrator}")
         console.print("Stop it with Ctrl-C.")
         if as_json:
-            print_json({"url": running.url, "first_administrator": running.first_administrator, "broker": "none"})
+            print_json({"url": running.url, "first_administrator": running.first_administrator, "broker": by.broker})
         await stopped.wait()
         say("stopping")
 

@@ -38,9 +38,15 @@ def address(dsn: str, database: str, role: str | None = None, password: str | No
     return urlunsplit(parts._replace(netloc=f"{login}@{parts.netloc.rpartition('@')[2]}", path=f"/{database}"))
 
 
-async def prepare(admin: str, passwords: Mapping[str, str], suffix: str = "") -> None:
-    """Make roles and databases and bring both up to date. ``suffix`` tells apart several installations on one server."""
-    connection = await asyncpg.connect(admin, ssl=False)
+async def prepare(
+    admin: str, passwords: Mapping[str, str], suffix: str = "", *, encrypted: bool | None = False
+) -> list[str]:
+    """Make roles and databases and bring both up to date; return the migrations applied.
+
+    ``suffix`` tells apart several installations on one server. ``encrypted`` as None leaves it to the address.
+    """
+    applied = []
+    connection = await asyncpg.connect(admin, ssl=encrypted)
     try:
         await connection.execute("SELECT pg_advisory_lock($1)", _LOCK)  # ends with the connection
         await ensure_roles(connection, passwords)
@@ -55,12 +61,13 @@ async def prepare(admin: str, passwords: Mapping[str, str], suffix: str = "") ->
         (LOG_DATABASE, log_migrations()),
         (KEYS_DATABASE, _files("keys", ROOT / "shared/runtime/migrations/keys")),
     ):
-        connection = await asyncpg.connect(address(admin, database + suffix), ssl=False)
+        connection = await asyncpg.connect(address(admin, database + suffix), ssl=encrypted)
         try:
-            await migrate(connection, files)
+            applied += await migrate(connection, files)
             await connection.execute(SHOW_MIGRATIONS)
         finally:
             await connection.close()
+    return applied
 
 
 def log_migrations() -> Iterator[tuple[str, Path]]:

@@ -6,6 +6,7 @@ No fake clock: ``--speed`` makes a scaled copy of the policy, and nothing else k
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
@@ -17,6 +18,9 @@ import httpx2
 from deploy.client import Client
 from deploy.database import ROOT
 from deploy.local.installation import Installation, free_port, installation, port_is_free
+from deploy.local.kafka.carrier import carrier
+from deploy.local.kafka.configuration import single
+from deploy.local.kafka.node import kill as kill_kafka
 from deploy.local.postgres import stop as stop_postgres
 from deploy.sinks import MailSink, WebhookSink
 from deploy.story import Arrival, Story
@@ -62,15 +66,19 @@ async def play(
         )
 
     async with AsyncExitStack() as stack:
-        mail = await stack.enter_async_context(MailSink(state / "mail.jsonl", arrived=lambda one: arrived(_mail(one))))
-        webhook = await stack.enter_async_context(
-            WebhookSink(state / "webhooks.jsonl", arrived=lambda one: arrived(_webhook(one)))
+        mail = await stack.enter_async_context(
+            MailSink(state / "mail.jsonl", arrived=lambda one: arrived(Arrival.of_mail(one)))
         )
+        webhook = await stack.enter_async_context(
+            WebhookSink(state / "webhooks.jsonl", arrived=lambda one: arrived(Arrival.of_webhook(one)))
+        )
+        by = await asyncio.to_thread(carrier, state, os.environ)
         settings = {"LONEWATCH_SMTP_HOST": mail.host, "LONEWATCH_SMTP_PORT": str(mail.port)}
         running = await stack.enter_async_context(
-            installation(state, port=port, settings=settings, say=lambda what: say(f"[dim]{what}[/dim]"))
+            installation(state, port=port, settings=settings, carrier=by, say=lambda what: say(f"[dim]{what}[/dim]"))
         )
-        say(f"Lonewatch runs at {running.url}, following the log (no Kafka in this release)")
+        say(f"Lonewatch runs at {running.url}")
+        say(f"Its events are carried by {by.sentence}")
         if running.first_administrator is None:
             raise RuntimeError(
                 "the demo's installation has an administrator already; remove its folder and start again"
@@ -86,7 +94,7 @@ async def play(
             raise StoryError(
                 f"The story did not come to its end ({type(error).__name__}). Why stands in {state / 'logs'}."
             ) from None
-        report = await _report(running, story, console)
+        report = {"broker": by.broker, **await _report(running, story, console)}
         if stay:
             console.print(f"\nHave a look at {running.url}. Stop it with Ctrl-C.")
             await stopped.wait()
@@ -116,7 +124,7 @@ async def _report(running: Installation, story: Story, console: Console) -> dict
     finally:
         await connection.close()
     visits = [{"id": visit_id, "outcome": outcome} for visit_id, outcome in story.visits.items()]
-    return {"broker": "none", "visits": visits, "escalations": escalations, "positions": positions}
+    return {"visits": visits, "escalations": escalations, "positions": positions}
 
 
 async def _settled(client: Client, visit_id: str) -> dict[str, Any]:
@@ -131,18 +139,10 @@ async def _settled(client: Client, visit_id: str) -> dict[str, Any]:
 
 
 def _clear(state: Path) -> None:
-    """Remove what an earlier demo left, its PostgreSQL included."""
+    """Remove what an earlier demo left, its PostgreSQL and Kafka included."""
     if (state / "postgres").exists():
         stop_postgres(state / "postgres", mode="immediate")
+    if (state / "kafka").exists():
+        kill_kafka(single(state / "kafka", state / "logs" / "kafka.log"))
     shutil.rmtree(state, ignore_errors=True)
     state.mkdir(parents=True)
-
-
-def _mail(one: dict[str, Any]) -> Arrival:
-    at = datetime.fromisoformat(one["at"])
-    return Arrival(at, "mail", one["to"], f"{one['subject']}\n{one['body']}", {})
-
-
-def _webhook(one: dict[str, Any]) -> Arrival:
-    data = one["body"].get("data", {})
-    return Arrival(datetime.fromisoformat(one["at"]), "webhook", one["path"].strip("/"), data.get("text", ""), data)

@@ -6,8 +6,6 @@ answer. Keeps nothing and reads no content.
 
 from __future__ import annotations
 
-import json
-import os
 import resource
 import secrets
 from http.cookiejar import CookieJar, DefaultCookiePolicy
@@ -21,6 +19,8 @@ from starlette.routing import Route
 
 from deploy.asking import Asked, Replicas, ask
 from deploy.front_answers import is_for_reading, problem, unavailable, unavailable_page
+from deploy.front_settings import FrontSettings
+from shared.runtime.configured import cannot_start, configured
 from shared.runtime.settings import RING
 
 if TYPE_CHECKING:
@@ -116,17 +116,23 @@ def _take_connections() -> None:
 
 
 def main() -> None:
-    """Run the front as the local runner describes it in LONEWATCH_FRONT."""
-    described = json.loads(os.environ["LONEWATCH_FRONT"])
+    """Run the front as LONEWATCH_FRONT describes it."""
+    settings = configured("front", FrontSettings)
+    try:
+        tls = settings.front.tls()
+    except ValueError as error:
+        cannot_start("front", str(error))
     _take_connections()
     uvicorn.run(
-        create_front(described["services"], os.environ.get("LONEWATCH_RING", RING)),
-        host="127.0.0.1",
-        port=described["port"],
+        create_front(settings.front.services, settings.ring),
+        host=settings.front.host,
+        port=settings.front.port,
         log_level="warning",
         access_log=False,
         timeout_graceful_shutdown=2,
         server_header=False,
+        proxy_headers=False,
+        **tls,
     )
 
 

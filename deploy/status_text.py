@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from deploy.kafka_text import kafka_line, lag_lines
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 
 def status_text(found: Mapping[str, Any]) -> str:
-    """Return the lines: whether the watch is impaired and whom to ring, the heartbeat, then each service."""
-    return "\n".join((*watch_lines(found["watch"]), _heartbeat(found["heartbeat"]), *_services(found["services"])))
+    """Return the lines: whether the watch is impaired and whom to ring, the heartbeat, each service, then what is behind."""
+    services = found["services"]
+    return "\n".join(
+        (*watch_lines(found["watch"]), _heartbeat(found["heartbeat"]), *_services(services), *lag_lines(services))
+    )
 
 
 def watch_lines(watch: Mapping[str, Any]) -> Iterator[str]:
@@ -36,6 +41,7 @@ def _services(services: Mapping[str, Any]) -> Iterator[str]:
         for replica in service["replicas"]:
             ages = ", ".join(f"{loop} {age:g} s ago" for loop, age in replica["cycles"].items())
             yield f"  replica {replica['replica']}: {ages}"
+        yield f"  {kafka_line(service.get('kafka'))}"
         for behind in service["behind"]:
             yield f"  {behind['consumer']} has {behind['records']} records before it, the oldest {behind['oldest_seconds']:g} s old"
         for overdue in service["overdue"]:

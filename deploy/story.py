@@ -10,7 +10,7 @@ import json
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import httpx2
 from standardwebhooks import Webhook
@@ -19,7 +19,7 @@ from deploy.client import Client
 from deploy.policy_files import load_policy, scaled
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from shared.contracts.policy import Policy
@@ -42,6 +42,19 @@ class Arrival:
     to: str
     text: str
     data: dict[str, Any]
+
+    @classmethod
+    def of_mail(cls, line: Mapping[str, Any]) -> Self:
+        """Return what a line of the mail server's file tells."""
+        text = f"{line['subject']}\n{line['body']}"
+        return cls(datetime.fromisoformat(line["at"]), "mail", line["to"], text, {})
+
+    @classmethod
+    def of_webhook(cls, line: Mapping[str, Any]) -> Self:
+        """Return what a line of the web server's file tells; who is called stands in the path."""
+        data = line["body"].get("data", {})
+        who = line["path"].strip("/")
+        return cls(datetime.fromisoformat(line["at"]), "webhook", who, data.get("text", ""), data)
 
 
 class Story:
@@ -180,6 +193,8 @@ class Story:
         await self._clients["cleo"].post(f"/checkin/visits/{visit_id}/help", {"note": "the situation is out of hand"})
         self._say("cleo asks for help")
         arrival = await self._arrival("webhook", "sam", visit_id)
+        for told in ("hana", "sam"):  # by mail too: who takes it sooner stops what is not sent yet
+            await self._link_for(told, visit_id)
         self._say("sam answers the webhook: he has taken it")
         await self._reply(arrival)
         await self._wait(timedelta(minutes=3))

@@ -55,9 +55,12 @@ def run(work: Coroutine[Any, Any, None], *, as_json: bool) -> None:
 
 
 def client(url: str, token: str | None) -> Client:
-    """Return a client that shows a token; without one, say where there is one."""
+    """Return a client that shows a token. Raises RefusedError without one, and says where there is one."""
     if not token:
-        fail("Give your token with --token or in LONEWATCH_TOKEN; 'lonewatch up' printed the first administrator's.")
+        raise RefusedError(
+            "no_token",
+            "Give your token with --token or in LONEWATCH_TOKEN; 'lonewatch up' printed the first administrator's.",
+        )
     return Client(url, token)
 
 

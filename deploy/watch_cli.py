@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from pydantic import ValidationError
 
-from deploy.client import Client, RefusedError
-from deploy.database import SERVICES
-from deploy.doctor import examine, from_environment, from_folder
+from deploy.client import RefusedError
+from deploy.status_asking import asked
 from deploy.status_text import status_text, watch_lines
 from deploy.terminal import HERE, STATE, Json, Token, Url, client, console, fail, print_json, run
 
@@ -22,7 +21,6 @@ LOOK_EVERY = 1.0
 """Seconds between two looks at a test alarm."""
 
 _SIGNS = {"ok": "[green]ok     [/green]", "warning": "[yellow]warning[/yellow]", "error": "[red]error  [/red]"}
-_ELSEWHERE = frozenset({"unavailable", "not_reached", "failed"})
 
 
 def doctor(
@@ -40,6 +38,8 @@ def doctor(
 
 
 async def _doctor(folder: Path | None, *, as_json: bool) -> None:
+    from deploy.doctor import examine, from_environment, from_folder  # noqa: PLC0415 -- loads Kafka's client: for it alone
+
     if folder is not None and not (folder / "postgres" / "port").exists():
         raise RefusedError(
             "no_installation",
@@ -74,7 +74,7 @@ def status(url: Url = HERE, token: Token = None, as_json: Json = False) -> None:
 async def _status(url: str, token: str | None, *, as_json: bool) -> None:
     async with client(url, token) as asking:
         try:
-            found = await _asked(asking)
+            found = await asked(asking)
             text = status_text(found)
         except RefusedError as refused:
             if not refused.watch:
@@ -85,19 +85,6 @@ async def _status(url: str, token: str | None, *, as_json: bool) -> None:
         print_json(found)
     if found["watch"]["impaired"]:
         raise typer.Exit(IMPAIRED)
-
-
-async def _asked(asking: Client) -> dict[str, Any]:
-    """Ask one service after another until one knows: each of them knows of all. Raises RefusedError."""
-    for service in SERVICES:
-        try:
-            found: dict[str, Any] = await asking.get(f"/{service}/status")
-        except RefusedError as refused:
-            if refused.code not in _ELSEWHERE or service == SERVICES[-1]:
-                raise
-        else:
-            return found
-    raise AssertionError
 
 
 def alarm_for_a_test(

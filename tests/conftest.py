@@ -13,7 +13,7 @@ from hypothesis import settings
 
 from tests.support.campaign import PROVING
 
-pytest_plugins = ("tests.support.fixtures",)
+pytest_plugins = ("tests.support.fixtures", "tests.support.kafka")
 
 BUDGETS: Mapping[str, timedelta] = MappingProxyType(
     {

@@ -7,7 +7,19 @@ from typing import TYPE_CHECKING
 
 import asyncpg
 
-from deploy.doctor import channels, connections, keys, machine, mail, migrations, people, privileges, server, work
+from deploy.doctor import (
+    channels,
+    connections,
+    kafka,
+    keys,
+    machine,
+    mail,
+    migrations,
+    people,
+    privileges,
+    server,
+    work,
+)
 from deploy.doctor.finding import Finding, error
 
 if TYPE_CHECKING:
@@ -23,6 +35,7 @@ OF_THE_MACHINE = (
     channels.people_can_follow_links,
     channels.somebody_outside_listens,
     channels.people_know_whom_to_ring,
+    kafka.can_carry,
 )
 """What is looked at without the database."""
 
@@ -42,6 +55,8 @@ OF_THE_LOG = (
     people.somebody_administers,
     people.operator_is_reachable,
     people.ladders_reach_somebody,
+    kafka.records_are_published,
+    kafka.services_follow,
 )
 """What one connection to the log shows."""
 

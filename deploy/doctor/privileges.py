@@ -84,59 +84,58 @@ async def log_is_append_only(_target: Target, log: Connection) -> list[Finding]:
                 f"ALTER ROLE {row['rolname']} NOSUPERUSER NOBYPASSRLS NOCREATEROLE; REVOKE lonewatch_log FROM {row['rolname']}.",
             )
         )
-    findings += [
-        error(
-            "log_can_be_changed",
-            f"{row['rolname']} has {row['privileges']} on log.{row['relname']}: what happened could be changed.",
-            f"REVOKE UPDATE, DELETE, TRUNCATE ON log.{row['relname']} FROM {row['rolname']}, and from every group it is in.",
-        )
-        for row in await log.fetch(CHANGERS)
-    ]
+    findings += await _one_each(
+        log,
+        CHANGERS,
+        "log_can_be_changed",
+        "{rolname} has {privileges} on log.{relname}: what happened could be changed.",
+        "REVOKE UPDATE, DELETE, TRUNCATE ON log.{relname} FROM {rolname}, and from every group it is in.",
+    )
     return findings or [ok("log_append_only", "Nobody but the server's administrator could change an event.")]
 
 
 async def log_is_whole(_target: Target, log: Connection) -> list[Finding]:
     """Look for functions of the log that are gone, and for triggers that nobody of ours made."""
-    findings = [
-        error(
-            "function_missing",
-            f"{row['called']} is not in the database, so nothing can be recorded or watched.",
-            "Restore the database from its backup, or make the function again from shared/runtime/migrations/log.",
-        )
-        for row in await log.fetch(MISSING)
-    ]
-    findings += [
-        error(
-            "foreign_trigger",
-            f"log.{row['relname']} has a trigger {row['tgname']} that is not of Lonewatch: it may change what is appended.",
-            f"DROP TRIGGER {row['tgname']} ON log.{row['relname']}; and find out who made it.",
-        )
-        for row in await log.fetch(TRIGGERS)
-    ]
+    findings = await _one_each(
+        log,
+        MISSING,
+        "function_missing",
+        "{called} is not in the database, so nothing can be recorded or watched.",
+        "Restore the database from its backup, or make the function again from shared/runtime/migrations/log.",
+    )
+    findings += await _one_each(
+        log,
+        TRIGGERS,
+        "foreign_trigger",
+        "log.{relname} has a trigger {tgname} that is not of Lonewatch: it may change what is appended.",
+        "DROP TRIGGER {tgname} ON log.{relname}; and find out who made it.",
+    )
     return findings or [ok("log_whole", "Every function of the log is there, and nothing stands between.")]
 
 
 async def services_may_work(_target: Target, log: Connection) -> list[Finding]:
     """Look for what a service may not do and has to."""
-    lacking = await log.fetch(LACKING)
-    return [
-        error(
-            "privilege_missing",
-            f"{row['role']} lacks {row['what']}.",
-            f"GRANT {row['what']} TO lonewatch_service, and see that {row['role']} is a member of it.",
-        )
-        for row in lacking
-    ] or [ok("privileges_held", "Every service may call and read what it has to.")]
+    findings = await _one_each(
+        log,
+        LACKING,
+        "privilege_missing",
+        "{role} lacks {what}.",
+        "GRANT {what} TO lonewatch_service, and see that {role} is a member of it.",
+    )
+    return findings or [ok("privileges_held", "Every service may call and read what it has to.")]
 
 
 async def keys_can_be_used(_target: Target, keys: Connection) -> list[Finding]:
     """Look for what a service may not do with keys and has to."""
-    lacking = await keys.fetch(KEYS_LACKING)
-    return [
-        error(
-            "privilege_missing",
-            f"The keys database refuses {row['what']}.",
-            f"GRANT {row['what']} TO lonewatch_service there.",
-        )
-        for row in lacking
-    ]
+    return await _one_each(
+        keys,
+        KEYS_LACKING,
+        "privilege_missing",
+        "The keys database refuses {what}.",
+        "GRANT {what} TO lonewatch_service there.",
+    )
+
+
+async def _one_each(database: Connection, query: str, code: str, sentence: str, remedy: str) -> list[Finding]:
+    """Return an error for each row; sentence and remedy name its columns in braces."""
+    return [error(code, sentence.format_map(row), remedy.format_map(row)) for row in await database.fetch(query)]

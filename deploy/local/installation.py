@@ -1,4 +1,4 @@
-"""One installation on this machine: PostgreSQL, replicas of four services and the front, with all state in one folder.
+"""One installation on this machine: PostgreSQL, four services in replicas, the front and a Kafka, all in one folder.
 
 Used by ``lonewatch up``, by the demo and by the system tests. What it starts it stops.
 """
@@ -9,12 +9,14 @@ import asyncio
 import fcntl
 import socket
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from deploy.database import LOG_DATABASE, prepare
 from deploy.local import postgres
 from deploy.local.configuration import DEFAULTS, connections_for
+from deploy.local.kafka.carrier import LOG_ALONE, Carrier
+from deploy.local.kafka.keeper import KafkaKeeper, kept
 from deploy.local.keeper import Keeper
 from deploy.local.readiness import NotReadyError, ready
 from deploy.local.replicas import Fleet, fleet, role_passwords
@@ -39,6 +41,8 @@ class Installation:
     keeper: Keeper
     first_administrator: str | None
     """The first administrator's token, when this start made it."""
+    kafka: KafkaKeeper | None = None
+    """Keeps the broker that this installation runs itself, where it runs one."""
 
     @property
     def processes(self) -> Mapping[str, Process]:
@@ -80,18 +84,22 @@ async def installation(
     port: int,
     replicas: int = 1,
     settings: Mapping[str, str] | None = None,
+    carrier: Carrier = LOG_ALONE,
     say: Callable[[str], None] = _quiet,
 ) -> AsyncIterator[Installation]:
     """Start an installation below ``state``, with its front on ``port``, and stop it at the end.
 
     Every service runs as ``replicas`` processes. ``settings`` are further settings of services
-    (``LONEWATCH_SMTP_HOST`` …). ``say`` is told what happens. Raises PostgresError or NotReadyError, whose messages say
-    what to do.
+    (``LONEWATCH_SMTP_HOST`` …). What the ``carrier`` needs run here is started in the background: nothing waits for it.
+    ``say`` is told what happens. Raises PostgresError or NotReadyError, whose messages say what to do.
     """
     async with AsyncExitStack() as stack:
         await asyncio.to_thread(_make_folders, state)
         stack.enter_context(_alone(state))
-        yield await stack.enter_async_context(_running(state, port, replicas, settings or {}, say))
+        kafka = await stack.enter_async_context(kept(carrier.node, say))
+        told = {**carrier.settings, **(settings or {})}
+        running = await stack.enter_async_context(_running(state, port, replicas, told, say))
+        yield replace(running, kafka=kafka)
 
 
 @contextmanager

@@ -39,7 +39,6 @@ if TYPE_CHECKING:
 __all__ = ["REFUSALS", "Application", "timeline_text"]
 
 _READ = "read_timeline"
-_ERASED = "(erased)"
 
 
 @dataclass(frozen=True)
@@ -116,7 +115,7 @@ class Application:
 
     async def _shown(self, told: Timeline, subject: Mapping[str, str]) -> dict[str, Any]:
         opened = {
-            (line.position or 0, name): await self.keyring.open_or(sealed, _ERASED)
+            (line.position or 0, name): await self.keyring.open_or(sealed)
             for line in told.lines
             for name, sealed in line.sealed.items()
         }
@@ -128,7 +127,7 @@ class Application:
         streams: Sequence[str] = [stream_of("worker", worker_id) for worker_id in sorted(worker_ids)]
         loaded = await self.commands.load(streams)
         return {
-            event.worker_id: await self.keyring.open_or(event.name, _ERASED)
+            event.worker_id: await self.keyring.open_or(event.name)
             for stream_id in streams
             for event in loaded[stream_id].events
             if isinstance(event, WorkerRegistered)

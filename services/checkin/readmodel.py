@@ -7,9 +7,9 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from shared.contracts.awaited import CheckInMissed, WatchResumed
 from shared.contracts.envelope import Recorded
 from shared.contracts.visits import (
-    CheckInMissed,
     CheckInRecorded,
     VisitApproved,
     VisitCancelled,
@@ -18,7 +18,6 @@ from shared.contracts.visits import (
     VisitPlanned,
     VisitRefused,
     VisitStarted,
-    WatchResumed,
 )
 from shared.runtime.records import instant
 

@@ -110,7 +110,7 @@ def _text(note: SecretStr | None) -> str | None:
 
 async def _shown(account: Account, keyring: Keyring) -> dict[str, Any]:
     opened, holder, ended = account.opened, account.holder, account.ended
-    note = await keyring.open_or(ended.note, "(erased)") if ended and ended.note else None
+    note = await keyring.open_or(ended.note) if ended and ended.note else None
     return {
         "escalation_id": opened.escalation_id,
         "episode": opened.episode,

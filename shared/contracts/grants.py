@@ -1,18 +1,40 @@
-"""Who holds which role: the fold of a grant stream. Every service reads it, for authorisation and to know whom to reach."""
+"""Who holds which role: the events of a grant stream, topic ``lonewatch.visits.v1``, and their fold.
+
+Every service reads it, for authorisation and to know whom to reach.
+"""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
+from shared.contracts.base import Event, Id
 from shared.contracts.roles import Role
-from shared.contracts.visits import GrantGiven, GrantWithdrawn
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from shared.contracts.base import Event
+
+class GrantGiven(Event):
+    """A person holds a role at a site, or at the operator. Stream ``grant-<site>``."""
+
+    type: ClassVar[str] = "grant.given.v1"
+    site_id: Id
+    worker_id: Id
+    role: Role
+
+
+class GrantWithdrawn(Event):
+    """A person no longer holds a role at a site."""
+
+    type: ClassVar[str] = "grant.withdrawn.v1"
+    site_id: Id
+    worker_id: Id
+    role: Role
+
+
+EVENTS: tuple[type[Event], ...] = (GrantGiven, GrantWithdrawn)
 
 
 @dataclass(frozen=True)

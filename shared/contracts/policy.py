@@ -67,7 +67,7 @@ GRAVITY: dict[str, int] = {
 REQUIRED = ("check_in_missed", "help")
 """The triggers for which every policy has a ladder; the others go by the one for a missed check-in unless they have one."""
 
-AWAITED = frozenset({"approval_overdue", "report_overdue", "start_overdue", "end_overdue"})
+AWAITED: frozenset[Trigger] = frozenset({"approval_overdue", "report_overdue", "start_overdue", "end_overdue"})
 """Triggers that end by themselves: what was awaited may still come, and then nobody needs to be reached any more."""
 
 

@@ -1,12 +1,15 @@
-"""Events of checkin: sites, workers, policies, assessments, visits, grants. Topic ``lonewatch.visits.v1``."""
+"""Events of checkin: sites, workers, policies, assessments, visits. Topic ``lonewatch.visits.v1``.
+
+How people show who they are is in ``accounts``, who holds which role in ``grants``, what did not come in ``awaited``.
+"""
 
 from __future__ import annotations
 
 from typing import ClassVar, Literal
 
+from shared.contracts import accounts, awaited, grants
 from shared.contracts.base import Cites, Code, Contract, Event, Id, Instant, Sealed, Span
 from shared.contracts.policy import Awaits, Ladder, Policy
-from shared.contracts.roles import Role
 
 Channel = Literal["mail", "webhook"]
 """The ways in which a person can be reached."""
@@ -65,62 +68,6 @@ class ContactPointsSet(Event):
     contact_points: tuple[ContactPoint, ...]
 
 
-class TokenIssued(Event):
-    """A bearer token was issued to a person; the token itself is nowhere in the log."""
-
-    type: ClassVar[str] = "worker.token_issued.v1"
-    worker_id: Id
-    token_id: Id
-
-
-class TokenRevoked(Event):
-    """A bearer token of a person stands for nobody any more: a phone was lost or stolen."""
-
-    type: ClassVar[str] = "worker.token_revoked.v1"
-    worker_id: Id
-    token_id: Id
-
-
-class PasswordSet(Event):
-    """A person can sign in with a password from now on; neither it nor the name to sign in with is in the log."""
-
-    type: ClassVar[str] = "worker.password_set.v1"
-    worker_id: Id
-
-
-class PasswordRemoved(Event):
-    """A person can no longer sign in with a password."""
-
-    type: ClassVar[str] = "worker.password_removed.v1"
-    worker_id: Id
-
-
-class SignedIn(Event):
-    """A person signed in with their password; the session itself is nowhere in the log."""
-
-    type: ClassVar[str] = "worker.signed_in.v1"
-    worker_id: Id
-    session_id: Id
-
-
-class SignedOut(Event):
-    """A session of a person was ended: by them, or by an administrator."""
-
-    type: ClassVar[str] = "worker.signed_out.v1"
-    worker_id: Id
-    session_id: Id | None
-    """None for every session of theirs."""
-
-
-class SignInLocked(Event):
-    """Too many wrong passwords: nobody signs in as this person until then. Tokens, sessions and help are untouched."""
-
-    type: ClassVar[str] = "worker.sign_in_locked.v1"
-    worker_id: Id
-    failures: int
-    until_at: Instant
-
-
 class WorkerHelpRequested(Event):
     """A worker asked for help without a visit."""
 
@@ -128,24 +75,6 @@ class WorkerHelpRequested(Event):
     worker_id: Id
     site_id: Id
     note: Sealed | None = None
-
-
-class GrantGiven(Event):
-    """A person holds a role at a site, or at the operator. Stream ``grant-<site>``."""
-
-    type: ClassVar[str] = "grant.given.v1"
-    site_id: Id
-    worker_id: Id
-    role: Role
-
-
-class GrantWithdrawn(Event):
-    """A person no longer holds a role at a site."""
-
-    type: ClassVar[str] = "grant.withdrawn.v1"
-    site_id: Id
-    worker_id: Id
-    role: Role
 
 
 class AssessmentRecorded(Event):
@@ -223,21 +152,6 @@ class VisitApproved(Event):
     cites: Cites = Cites()
 
 
-class ApprovalOverdue(Event):
-    """Nobody has decided about a visit, and its start is near or has passed."""
-
-    type: ClassVar[str] = "visit.approval_overdue.v1"
-    visit_id: Id
-    worker_id: Id
-    site_id: Id
-    due_at: Instant
-    detected_at: Instant
-    late: Code | None = None
-    policy_id: Id
-    policy_version: int
-    cites: Cites = Cites()
-
-
 class VisitRefused(Event):
     """The visit was refused and will not take place."""
 
@@ -255,22 +169,6 @@ class VisitCancelled(Event):
     type: ClassVar[str] = "visit.cancelled.v1"
     visit_id: Id
     reason: Code
-
-
-class StartOverdue(Event):
-    """An approved visit did not start at its time, and the worker was reminded where the policy says so."""
-
-    type: ClassVar[str] = "visit.start_overdue.v1"
-    visit_id: Id
-    worker_id: Id
-    site_id: Id
-    starts_at: Instant
-    due_at: Instant
-    detected_at: Instant
-    late: Code | None = None
-    policy_id: Id
-    policy_version: int
-    cites: Cites = Cites()
 
 
 class VisitStarted(Event):
@@ -315,38 +213,6 @@ class VisitExtended(Event):
     cites: Cites = Cites()
 
 
-class ReminderDue(Event):
-    """The worker is to be reminded: of a check-in before it is due and when it is, or of a start, end or report awaited."""
-
-    type: ClassVar[str] = "visit.reminder_due.v1"
-    visit_id: Id
-    worker_id: Id
-    reminder_id: Id
-    occasion: Literal["before", "at", "start", "end", "report"]
-    due_at: Instant
-    cites: Cites = Cites()
-
-
-class CheckInMissed(Event):
-    """The agreed time and its grace passed without a check-in."""
-
-    type: ClassVar[str] = "visit.check_in_missed.v1"
-    visit_id: Id
-    worker_id: Id
-    site_id: Id
-    due_at: Instant
-    """The agreed time."""
-    missed_at: Instant
-    """The deadline: the agreed time and its grace."""
-    detected_at: Instant
-    late: Code | None = None
-    """Why it is recorded later than promised, or ``system_outage`` where Lonewatch was away at some time since the worker
-    was to be reminded; None where neither is so. A worker's silence and our own are told apart."""
-    policy_id: Id
-    policy_version: int
-    cites: Cites = Cites()
-
-
 class VisitHelpRequested(Event):
     """The worker asked for help, or somebody did for them. Accepted in every state of a visit."""
 
@@ -359,32 +225,6 @@ class VisitHelpRequested(Event):
     note: Sealed | None = None
 
 
-class WatchResumed(Event):
-    """After an escalation the watch that a missed check-in had stopped goes on: the next falls due at ``due_at``."""
-
-    type: ClassVar[str] = "visit.watch_resumed.v1"
-    visit_id: Id
-    escalation_id: Id
-    due_at: Instant
-    cites: Cites = Cites()
-
-
-class EndOverdue(Event):
-    """A visit goes on beyond the end that the worker gave last, whatever check-ins came."""
-
-    type: ClassVar[str] = "visit.end_overdue.v1"
-    visit_id: Id
-    worker_id: Id
-    site_id: Id
-    expected_end_at: Instant
-    due_at: Instant
-    detected_at: Instant
-    late: Code | None = None
-    policy_id: Id
-    policy_version: int
-    cites: Cites = Cites()
-
-
 class VisitReported(Event):
     """The worker reported how the visit went. What they wrote is sealed."""
 
@@ -394,21 +234,6 @@ class VisitReported(Event):
     went: Code
     """``well``, or what it was instead."""
     note: Sealed | None = None
-    cites: Cites = Cites()
-
-
-class ReportOverdue(Event):
-    """The worker's report of a visit did not come."""
-
-    type: ClassVar[str] = "visit.report_overdue.v1"
-    visit_id: Id
-    worker_id: Id
-    site_id: Id
-    due_at: Instant
-    detected_at: Instant
-    late: Code | None = None
-    policy_id: Id
-    policy_version: int
     cites: Cites = Cites()
 
 
@@ -430,33 +255,20 @@ EVENTS: tuple[type[Event], ...] = (
     OperatorLadderSet,
     WorkerRegistered,
     ContactPointsSet,
-    TokenIssued,
-    TokenRevoked,
-    PasswordSet,
-    PasswordRemoved,
-    SignedIn,
-    SignedOut,
-    SignInLocked,
+    *accounts.EVENTS,
     WorkerHelpRequested,
-    GrantGiven,
-    GrantWithdrawn,
+    *grants.EVENTS,
     AssessmentRecorded,
     VisitPlanned,
     VisitApproved,
-    ApprovalOverdue,
     VisitRefused,
     VisitCancelled,
-    StartOverdue,
     VisitStarted,
     CheckInRecorded,
     LateCheckInRecorded,
     VisitExtended,
-    ReminderDue,
-    CheckInMissed,
     VisitHelpRequested,
-    WatchResumed,
-    EndOverdue,
     VisitEnded,
     VisitReported,
-    ReportOverdue,
+    *awaited.EVENTS,
 )

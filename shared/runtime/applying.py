@@ -7,26 +7,33 @@ rebuilt.
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from shared.runtime.consumers import PAGE, Follower, ReadModel, in_schema
+from shared.runtime.consumers import Follower, ReadModel, in_schema
 from shared.runtime.log import By, FeedGap
-from shared.runtime.reading import NEXT, Unreadable, mended, parked, parked_id_of
+from shared.runtime.reading import Unreadable, mended, parked, parked_id_of
+from shared.runtime.rows import ByTopic, Row
+from shared.runtime.telemetry import FED
 from shared.runtime.troubles import Known
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    import asyncpg
-
     from shared.contracts.envelope import Recorded
     from shared.runtime.postgres import Connection
+    from shared.runtime.taking import Turn
 
-# Shards of a read model that have records not yet applied. One probe a shard in event_topic_shard.
+# Shards of a read model that have records not yet applied, and the oldest one's age. One probe a shard in
+# event_topic_shard (topic, shard, position).
 READ_MODEL_BEHIND = """
-SELECT a.topic, a.shard FROM SCHEMA.applied a
+SELECT a.topic, a.shard, a.position, extract(epoch FROM log.now() - next.recorded_at)::float8 AS age
+FROM SCHEMA.applied a
+CROSS JOIN LATERAL (
+    SELECT e.recorded_at FROM log.event e
+    WHERE e.topic = a.topic AND e.shard = a.shard AND e.position > a.position ORDER BY e.position LIMIT 1
+) AS next
 WHERE a.read_model = $1
-    AND EXISTS (SELECT FROM log.event e WHERE e.topic = a.topic AND e.shard = a.shard AND e.position > a.position)
 """
 
 # How many rows a read model has: 64 for each topic, or its migration is missing.
@@ -48,13 +55,13 @@ Instead = dict[int, "Recorded | None"]
 class _Aside(Exception):  # noqa: N818 -- says what is to be done with the records
     """Records of the page are to be set aside; nothing of the page was kept."""
 
-    def __init__(self, rows: Sequence[tuple[asyncpg.Record, Unreadable]]) -> None:
+    def __init__(self, rows: Sequence[tuple[Row, Unreadable]]) -> None:
         super().__init__(len(rows))
         self.rows = rows
 
 
-async def apply(follower: Follower, model: ReadModel, topic: str, shard: int) -> None:
-    """Apply one page of one shard to a read model, with its position, in one transaction.
+async def apply(follower: Follower, model: ReadModel, turn: Turn) -> int:
+    """Apply one page of one shard to a read model, with its position, in one transaction; return that position.
 
     Raises FeedGap while another replica is at it (whether that comes to an end shows at a later look), LeftToNewer, and
     whatever applying raises that is not yet the record's own fault.
@@ -62,34 +69,40 @@ async def apply(follower: Follower, model: ReadModel, topic: str, shard: int) ->
     instead: Instead = {}
     while True:
         try:
-            await _apply_page(follower, model, topic, shard, instead)
+            return await _apply_page(follower, model, turn, instead)
         except _Aside as aside:
+            if any(isinstance(row, ByTopic) for row, _ in aside.rows):
+                turn = replace(turn, by_log=True)
+                continue
             # A crash before the page is taken again leaves the facts alone; the next reader finds them and goes on.
             parks = [_park(follower, model, row, why, again=row["position"] in instead) for row, why in aside.rows]
             found = await asyncio.gather(*parks)
             instead.update((row["position"], said) for (row, _), said in zip(aside.rows, found, strict=True))
-        else:
-            follower.tries.forget((model.consumer, topic, shard))
-            return
 
 
-async def _apply_page(follower: Follower, model: ReadModel, topic: str, shard: int, instead: Instead) -> None:
+async def _apply_page(follower: Follower, model: ReadModel, turn: Turn, instead: Instead) -> int:
     lock, move = in_schema(READ_MODEL_LOCK, model), in_schema(READ_MODEL_MOVE, model)
+    _, topic, shard = turn.key
     async with follower.pool.acquire() as connection, connection.transaction():
-        applied = await connection.fetchval(lock, model.name, topic, shard)
+        applied: int | None = await connection.fetchval(lock, model.name, topic, shard)
         if applied is None:
             raise FeedGap
-        rows = await connection.fetch(NEXT, topic, shard, applied, PAGE)
-        answered = [row for row in rows if row["type"] in model.applies]
+        taken = await turn.take(connection, applied)
+        answered = [row for row in taken.rows if row["type"] in model.applies]
         said = _said(follower, model, answered, instead)
         for row in answered:
             await _apply_one(follower, model, connection, row, said[row["position"]])
-        if rows:
-            await connection.execute(move, model.name, topic, shard, rows[-1]["position"])
+        if taken.rows:
+            applied = int(taken.rows[-1]["position"])
+            await connection.execute(move, model.name, topic, shard, applied)
         # A crash here leaves neither rows nor position; the page is applied again.
+    if taken.rows:
+        FED.labels(model.consumer, topic, taken.via).inc(len(taken.rows))
+        follower.tries.forget(turn.key)
+    return applied
 
 
-def _said(follower: Follower, model: ReadModel, rows: Sequence[asyncpg.Record], instead: Instead) -> Instead:
+def _said(follower: Follower, model: ReadModel, rows: Sequence[Row], instead: Instead) -> Instead:
     """Return what each of these rows says, or what stands for it. Raises _Aside with all that nothing can read."""
     said: Instead = dict(instead)
     aside = []
@@ -106,7 +119,7 @@ def _said(follower: Follower, model: ReadModel, rows: Sequence[asyncpg.Record], 
 
 
 async def _apply_one(
-    follower: Follower, model: ReadModel, connection: Connection, row: asyncpg.Record, said: Recorded | None
+    follower: Follower, model: ReadModel, connection: Connection, row: Row, said: Recorded | None
 ) -> None:
     """Apply what a record says, if anything stands for it. Raises _Aside once that has failed often enough."""
     if said is not None:
@@ -117,9 +130,7 @@ async def _apply_one(
             raise _Aside([(row, await follower.judged(key, row["position"], error))]) from None
 
 
-async def _park(
-    follower: Follower, model: ReadModel, row: asyncpg.Record, why: Unreadable, *, again: bool
-) -> Recorded | None:
+async def _park(follower: Follower, model: ReadModel, row: Row, why: Unreadable, *, again: bool) -> Recorded | None:
     """Say that a record is set aside; return what somebody mended it to, where that was replayed before.
 
     ``again``: what stands for it failed too, and nothing does then.

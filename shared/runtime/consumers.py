@@ -18,10 +18,12 @@ from shared.contracts.envelope import Newer, Recorded
 from shared.runtime.log import AlreadyApplied, By, Cause, FeedGap, Unavailable, WrongExpectedVersion
 from shared.runtime.postgres import LOST
 from shared.runtime.reading import Unreadable, failed, read
+from shared.runtime.rows import ByTopic
 from shared.runtime.tries import Key, Tries
 
 if TYPE_CHECKING:
     from shared.runtime.postgres import Connection, Pool
+    from shared.runtime.rows import Row
     from shared.runtime.troubles import Troubles
 
 PAGE = 200
@@ -104,8 +106,10 @@ class Follower:
     others: Sequence[Pool] = ()
     """The other databases that handlers read."""
 
-    def readable(self, key: Key, row: asyncpg.Record) -> Recorded | Unreadable:
+    def readable(self, key: Key, row: Row) -> Recorded | Unreadable:
         """Return what a row says, or why it cannot be read. Raises LeftToNewer while a later release may yet read it."""
+        if isinstance(row, ByTopic):
+            return row.recorded
         try:
             return read(row)
         except Unreadable as wrong:

@@ -9,6 +9,8 @@ from prometheus_client import generate_latest
 
 from shared.runtime.asking import reader
 from shared.runtime.identity import Identity
+from shared.runtime.kafka_status import KafkaStatus
+from shared.runtime.lag import Lags
 from shared.runtime.postgres import LOST
 from shared.runtime.status import Status
 from shared.runtime.telemetry import FEED_AGE, REGISTRY
@@ -21,7 +23,8 @@ if TYPE_CHECKING:
 def add_health(app: FastAPI, running: Running) -> None:
     """Add the routes that say how a service is."""
     prefix = f"/{running.name}"
-    status = Status(running.pool, running.watch)
+    lags = Lags(running.pool, running.feed.reactions, running.feed.read_models)
+    status = Status(running, KafkaStatus(running.settings, running.carrying, lags))
 
     @app.get("/healthz", name="healthz", include_in_schema=False)
     @app.get(f"{prefix}/healthz", name="healthz")
@@ -46,7 +49,7 @@ def add_health(app: FastAPI, running: Running) -> None:
 
     @app.get(f"{prefix}/status", name="read_status")
     async def read_status(by: Annotated[Identity, Depends(reader)]) -> dict[str, Any]:
-        """Say how all services are: replicas, backlogs, what is overdue, what is not settled, and the heartbeat."""
+        """Say how all services are: replicas, backlogs, what is overdue or not settled, what Kafka carries, the heartbeat."""
         await running.authority.authorise(by, "read_status", None)
         return {"release": running.release, **await status.read()}
 
@@ -54,6 +57,7 @@ def add_health(app: FastAPI, running: Running) -> None:
     @app.get(f"{prefix}/metrics", name="metrics", include_in_schema=False)
     async def metrics() -> Response:
         """Show the metrics in Prometheus' text format."""
+        await lags.measure()
         return Response(generate_latest(REGISTRY), media_type="text/plain; version=0.0.4")
 
 

@@ -10,33 +10,36 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from shared.runtime.consumers import PAGE, Follower, Reaction
+from shared.runtime.consumers import Follower, Reaction
 from shared.runtime.log import By, Cause
-from shared.runtime.reading import NEXT, Unreadable, parked
+from shared.runtime.reading import Unreadable, parked
+from shared.runtime.taking import BY_TOPIC, NotByTopic, Turn
+from shared.runtime.telemetry import FED
 from shared.runtime.troubles import Known
 
 if TYPE_CHECKING:
-    import asyncpg
-
     from shared.contracts.envelope import Recorded
+    from shared.runtime.rows import Row
 
 log = structlog.get_logger()
 
 
-async def react(follower: Follower, reaction: Reaction, topic: str, shard: int, applied: int) -> None:
-    """Answer one page of one shard. Raises AlreadyApplied or FeedGap where another replica was first: read again.
+async def react(follower: Follower, reaction: Reaction, turn: Turn, applied: int) -> int:
+    """Answer one page of one shard; return its applied position then.
 
-    Raises LeftToNewer, and whatever a handler raises that is not yet the record's own fault.
+    Raises AlreadyApplied or FeedGap where another replica was first: read again. Raises NotByTopic where the log must be
+    read, LeftToNewer, and whatever a handler raises that is not yet the record's own fault.
     """
-    rows = await follower.pool.fetch(NEXT, topic, shard, applied, PAGE)
-    if rows:
-        streams = [follower.troubles.stream_of_row(row) for row in rows]
-        page = _Page(follower, reaction, (reaction.consumer, topic, shard), applied)
+    taken = await turn.take(follower.pool, applied)
+    page = _Page(follower, reaction, turn.key, applied, taken.via)
+    if taken.rows:
+        streams = [follower.troubles.stream_of_row(row) for row in taken.rows]
         page.known.update(await follower.troubles.known(streams))
-        for row, stream_id in zip(rows, streams, strict=True):
+        for row, stream_id in zip(taken.rows, streams, strict=True):
             await page.take(row, stream_id)
         await page.catch_up()
-    follower.tries.forget((reaction.consumer, topic, shard))
+        follower.tries.forget(turn.key)
+    return page.applied
 
 
 @dataclass
@@ -47,16 +50,20 @@ class _Page:
     reaction: Reaction
     key: tuple[str, str, int]
     applied: int
+    via: str
     skipped: int | None = None
     """The newest of the records that nobody answers and that no commit has moved past yet."""
+    skipping: int = 0
+    """How many they are."""
     known: dict[str, Known] = field(default_factory=dict)
 
-    async def take(self, row: asyncpg.Record, stream_id: str) -> None:
+    async def take(self, row: Row, stream_id: str) -> None:
         """Answer one record, pass it, or park it."""
         found = self.follower.readable(self.key, row)
         answered = row["type"] in self.reaction.answers
         if not (answered or isinstance(found, Unreadable)):
             self.skipped = row["position"]
+            self.skipping += 1
             return
         await self.catch_up()
         cause = Cause(*self.key, self.applied, row["position"])
@@ -66,14 +73,14 @@ class _Page:
             await self._park(row, stream_id, cause, Unreadable("behind"), behind)
         elif why := await self._answer(row, found, cause):
             await self._park(row, stream_id, cause, why)
-        self.applied = row["position"]
+        self._moved(row["position"], 1)
 
-    def _behind(self, row: asyncpg.Record, stream_id: str) -> str | None:
+    def _behind(self, row: Row, stream_id: str) -> str | None:
         """Return the parked record of the same visit that this one must wait for."""
         waiting = self.known.get(stream_id, Known()).state.waiting(self.reaction.consumer)
         return waiting[0].fact.parked_id if waiting and self.reaction.waits(row["type"]) else None
 
-    async def _answer(self, row: asyncpg.Record, recorded: Recorded, cause: Cause) -> Unreadable | None:
+    async def _answer(self, row: Row, recorded: Recorded, cause: Cause) -> Unreadable | None:
         """Let the handler answer; return why not, once it has failed often enough."""
         envelope = recorded.envelope
         actor = f"system:{self.reaction.consumer}"
@@ -84,10 +91,10 @@ class _Page:
             return await self.follower.judged(self.key, row["position"], error)
         return None
 
-    async def _park(
-        self, row: asyncpg.Record, stream_id: str, cause: Cause, why: Unreadable, behind: str | None = None
-    ) -> None:
-        """Set a record aside, and move past it."""
+    async def _park(self, row: Row, stream_id: str, cause: Cause, why: Unreadable, behind: str | None = None) -> None:
+        """Set a record aside, and move past it. Raises NotByTopic for one that came by a topic."""
+        if self.via == BY_TOPIC:
+            raise NotByTopic
         troubles = self.follower.troubles
         fact = parked(troubles.service, self.reaction.consumer, row, why, behind)
         by = By(f"system:{self.reaction.consumer}", row["correlation_id"], row["event_id"])
@@ -99,4 +106,10 @@ class _Page:
         if self.skipped is not None:
             by = By(actor=f"system:{self.reaction.consumer}", correlation_id="feed")
             await self.follower.troubles.commands.move(Cause(*self.key, self.applied, self.skipped), by)
-            self.applied, self.skipped = self.skipped, None
+            self._moved(self.skipped, self.skipping)
+            self.skipped, self.skipping = None, 0
+
+    def _moved(self, position: int, records: int) -> None:
+        """Note that the log says so."""
+        self.applied = position
+        FED.labels(*self.key[:2], self.via).inc(records)

@@ -21,7 +21,7 @@ from shared.runtime.troubles import is_id, visit_id_of
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    import asyncpg
+    from shared.runtime.rows import Row
 
 COLUMNS = ("position", "stream_id", "type", "visit_id", "site_id", "event_id")
 """What stands beside the record in its row and must stand in it too: nobody acts on a record that is not its row."""
@@ -59,7 +59,7 @@ class Unreadable(Exception):  # noqa: N818 -- says what the record is
         self.detail = _NOT_PLAIN.sub("?", detail)[:_LONGEST_DETAIL]
 
 
-def read(row: asyncpg.Record) -> Recorded:
+def read(row: Row) -> Recorded:
     """Return what a row of the log says. Raises Newer for what a later release wrote, else Unreadable, whatever it holds."""
     try:
         recorded = decode_by(row["record"], RELEASE)
@@ -75,7 +75,7 @@ def read(row: asyncpg.Record) -> Recorded:
     return recorded
 
 
-def mended(row: asyncpg.Record, data: Mapping[str, Any]) -> Recorded:
+def mended(row: Row, data: Mapping[str, Any]) -> Recorded:
     """Return a row's event with the data that somebody gave it; what surrounds it is the log's own.
 
     Raises Unreadable for a type that this release does not know, or data that is not of its shape.
@@ -138,7 +138,7 @@ def parked_id_of(consumer: str, position: int) -> str:
 
 
 def parked(
-    service: str, consumer: str, row: asyncpg.Record, why: Unreadable, behind: str | None = None
+    service: str, consumer: str, row: Row, why: Unreadable, behind: str | None = None
 ) -> RecordParked:
     """Return the fact that a row is set aside, and why. It goes by the row: the record may say anything."""
     return RecordParked(

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 KEPT = 60.0
 """Seconds for which a process keeps an opened key: an erasure is complete everywhere after that."""
 
+ERASED = "(erased)"
+"""What people read where a person's key is gone."""
+
 _KEY_BYTES = 32
 _NONCE_BYTES = 12
 _AAD = b"lonewatch sealed v1"
@@ -90,7 +93,7 @@ class Keyring:
         key = await self._key_by_kid(sealed.kid)
         return AESGCM(key).decrypt(_decode(sealed.nonce), _decode(sealed.ct), _AAD).decode()
 
-    async def open_or(self, sealed: Sealed | None, instead: str) -> str:
+    async def open_or(self, sealed: Sealed | None, instead: str = ERASED) -> str:
         """Open a sealed field, or return ``instead`` where there is none or its key is gone."""
         if sealed is None:
             return instead

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -54,13 +55,18 @@ class _Waiting:
     guards: frozenset[str]
 
 
+def _nobody() -> None:
+    """Tell nobody."""
+
+
 class Sequencer:
     """Appends commands in batches. Start it with ``run`` in a task; ``append`` waits for the commit."""
 
-    def __init__(self, pool: Pool, release: str) -> None:
-        """Use ``pool`` for the calls; every event says ``release``."""
+    def __init__(self, pool: Pool, release: str, appended: Callable[[], None] = _nobody) -> None:
+        """Use ``pool`` for the calls; every event says ``release``. ``appended`` is called after each commit."""
         self._pool = pool
         self._release = release
+        self._appended = appended
         self._waiting: deque[_Waiting] = deque()
         self._wake = asyncio.Event()
         self._ended = False
@@ -135,6 +141,7 @@ class Sequencer:
             else:
                 for waiting, row in zip(batch, rows, strict=True):
                     _answer(waiting, row)
+                self._appended()
                 return
 
     async def _call(self, batch: Sequence[Composed]) -> Sequence[asyncpg.Record]:

@@ -11,12 +11,14 @@ import signal
 import sys
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import structlog
 import uvicorn
 
 from shared.runtime.append_check import AppendCheck
+from shared.runtime.carrying import Carrying
 from shared.runtime.clock import pause
 from shared.runtime.clock_check import ClockCheck
 from shared.runtime.columns_check import Columns
@@ -98,6 +100,7 @@ class Running:
     cycles: Cycles
     troubles: Troubles
     watch: Watch
+    carrying: Carrying
     loops: tuple[str, ...] = ("feed", "clock")
 
 
@@ -111,7 +114,8 @@ async def running(
         probes = await _open(stack, settings.database.get_secret_value(), 2)  # for looking, whatever work is going on
         appends = await _open(stack, settings.database.get_secret_value(), 1)  # the sequencer makes one call at a time
         keys = await _open(stack, settings.keys_database.get_secret_value(), 3)
-        sequencer = Sequencer(appends, RELEASE)
+        carrying = Carrying(name, settings)
+        sequencer = Sequencer(appends, RELEASE, carrying.appended)
         watch = Watch(probes, settings.alarm_chain, settings.ring)
         commands = Commands(pool, sequencer, watch)
         base = Base(
@@ -133,6 +137,7 @@ async def running(
         await feed.check()
         await watch.refresh()
         looking = (feed.run, deadlines.run, base.cycles.run, watch.run, *_comparing(base, parts), *parts.loops)
+        looking = (*looking, partial(carrying.run, feed, probes))
         loops = [asyncio.create_task(loop()) for loop in (*looking, sequencer.run)]
         stack.push_async_callback(_end, loops, base.tasks, deadlines)
         for loop in loops:
@@ -151,6 +156,7 @@ async def running(
                 cycles=base.cycles,
                 troubles=base.troubles,
                 watch=base.watch,
+                carrying=carrying,
             ),
             parts,
         )

@@ -1,4 +1,7 @@
-"""How all services are, as the log shows it: the same answer from each of them. Reads only; judges nothing but ages."""
+"""How all services are, as the log shows it: the same answer from each of them, but for what Kafka carries.
+
+Reads only; judges nothing but ages.
+"""
 
 from __future__ import annotations
 
@@ -12,8 +15,8 @@ if TYPE_CHECKING:
 
     from asyncpg import Record
 
-    from shared.runtime.postgres import Pool
-    from shared.runtime.watch import Watch
+    from shared.runtime.kafka_status import KafkaStatus
+    from shared.runtime.service import Running
 
 # The age of the newest finished cycle of each loop of each replica. What has been gone for a day is no replica any more.
 CYCLES = """
@@ -48,20 +51,26 @@ HEARTBEAT = "heartbeat"
 
 
 class Status:
-    """Answers how all services are."""
+    """Answers how all services are, and of its own what Kafka carries: that is known to nobody else."""
 
-    def __init__(self, pool: Pool, watch: Watch) -> None:
-        """Read by ``pool``."""
-        self._pool = pool
-        self._watch = watch
-        self._unsettled = Unsettled(pool)
+    def __init__(self, running: Running, kafka: KafkaStatus) -> None:
+        """Read by the pool of a service that runs."""
+        self._name = running.name
+        self._pool = running.pool
+        self._watch = running.watch
+        self._kafka = kafka
+        self._unsettled = Unsettled(running.pool)
 
     async def read(self) -> dict[str, Any]:
-        """Return replicas, backlogs, what is overdue and what is not settled, by service. Raises what is in LOST."""
+        """Return replicas, backlogs, what is overdue, what is not settled and what Kafka carries, by service.
+
+        Raises PostgresError and what is in LOST.
+        """
         cycles = await self._pool.fetch(CYCLES)
         behind = await self._pool.fetch(BEHIND)
         overdue = await self._pool.fetch(OVERDUE)
         await self._unsettled.refresh()
+        kafka = {self._name: await self._kafka.read()}
         beats = [row["age"] for row in cycles if row["loop"] == HEARTBEAT]
         impaired = self._watch.impairment
         return {
@@ -71,6 +80,7 @@ class Status:
                     "behind": [_behind(row) for row in behind if row["consumer"].partition(":")[0] == service],
                     "overdue": [_overdue(row) for row in overdue if row["service"] == service],
                     "unsettled": self._unsettled.of(service),
+                    "kafka": kafka.get(service),
                 }
                 for service in TOPIC_OF_SERVICE
             },

@@ -35,6 +35,12 @@ FAILURES = Counter(
 )
 CYCLE_AGE = Gauge("lonewatch_cycle_age_seconds", "Since a loop last finished a cycle", ["loop"], registry=REGISTRY)
 FEED_AGE = Gauge("lonewatch_feed_oldest_seconds", "Age of the oldest record not yet applied", registry=REGISTRY)
+FED = Counter(
+    "lonewatch_feed_applied_total",
+    "Records applied or passed over: by topic, by log although the topic is followed, by log_alone",
+    ["consumer", "topic", "via"],
+    registry=REGISTRY,
+)
 
 _WRITE_EVERY = 1.0
 """Seconds between two writes of finished cycles: ten of them fit into what counts as fresh."""

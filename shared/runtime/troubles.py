@@ -24,12 +24,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from datetime import datetime
 
-    from asyncpg import Record
-
     from shared.contracts.base import Event
     from shared.contracts.troubles import RecordParked
     from shared.runtime.commands import Commands, Handled
     from shared.runtime.log import Loaded, Outside
+    from shared.runtime.rows import Row
     from shared.trouble import Command
 
 # What some trouble streams say, of those that exist. Uses event_stream_version (stream_id, version).
@@ -64,7 +63,7 @@ class Troubles:
         subject = visit_id or otherwise
         return trouble_stream(self.service, subject if is_id(subject) else sha256(subject.encode()).hexdigest())
 
-    def stream_of_row(self, row: Record) -> str:
+    def stream_of_row(self, row: Row) -> str:
         """Return the stream about a row's visit, or about its stream: a row's columns may hold anything."""
         return self.stream_of(visit_id_of(row), row["stream_id"])
 
@@ -140,7 +139,7 @@ def is_id(text: str | None) -> bool:
     return text is not None and _ID.fullmatch(text) is not None
 
 
-def visit_id_of(row: Record) -> str | None:
+def visit_id_of(row: Row) -> str | None:
     """Return whose a row of the log is, where its column holds what can be an id."""
     visit_id: str | None = row["visit_id"]
     return visit_id if is_id(visit_id) else None

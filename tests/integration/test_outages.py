@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from shared.contracts.awaited import CheckInMissed
 from shared.contracts.troubles import ClockAgreed, ClockDiffered, OutageRecorded, trouble_stream
-from shared.contracts.visits import CheckInMissed
 from shared.runtime import outages
 from shared.runtime.clock import wall
 from shared.runtime.clock_check import ClockCheck

@@ -1,12 +1,22 @@
 """How all services are, as each of them answers it to whoever may read at the operator."""
 
 from datetime import timedelta
+from typing import Any
 
+from shared.contracts.topics import ESCALATIONS, TOPICS, VISITS
 from shared.contracts.troubles import ClockDiffered, DeadlineFailed, trouble_stream
+from shared.runtime.kafka import KafkaSettings
+from shared.runtime.topic_admin import ensure
 from tests.support.history import record
+from tests.support.kafka import Broker
 from tests.support.services import Installation
 from tests.support.waiting import until
 from tests.support.world import ANNA, make_world
+
+
+def by_topic(kafka: dict[str, Any]) -> int:
+    """Return how many records came by topics."""
+    return sum(one["by_topic"] for one in kafka["applied"])
 
 
 async def test_the_status_says_replicas_backlogs_what_is_overdue_and_what_is_not_settled(
@@ -63,3 +73,51 @@ async def test_the_status_says_replicas_backlogs_what_is_overdue_and_what_is_not
     assert 20 <= status["heartbeat"]["sent_seconds_ago"] < 40
     assert status["watch"] == {"impaired": False}
     assert refused == (403, "forbidden")
+    assert services["escalation"]["kafka"] is None  # known to escalation alone
+
+
+async def test_without_kafka_the_status_says_so_and_all_came_by_the_log_alone(installation: Installation) -> None:
+    async with installation.service("checkin") as checkin:
+        world = await make_world(installation, checkin)
+        await installation.quiet()
+        found = (await world.done(None, "GET", "/status"))["services"]["checkin"]["kafka"]
+        metrics = (await checkin.get("/metrics")).text
+    assert (found["replica"], found["brokers"]) == ("1", [])
+    assert found["following"] == found["relay"] == {"state": "off"}
+    visits = next(one for one in found["applied"] if (one["consumer"], one["topic"]) == ("checkin.visit", VISITS))
+    assert visits["by_log_alone"] > 0
+    assert f'lonewatch_feed_lag_positions{{consumer="checkin",topic="{ESCALATIONS}"}} 0.0' in metrics
+
+
+async def test_with_kafka_the_status_says_who_follows_and_publishes_and_what_came_by_topics(
+    installation: Installation, kafka: Broker
+) -> None:
+    settings = {"kafka_bootstrap": kafka.bootstrap}
+    await ensure(KafkaSettings.of(installation.settings("checkin", **settings)), TOPICS, "test")
+    async with installation.service("checkin", **settings) as checkin:
+        world = await make_world(installation, checkin)
+
+        async def told() -> dict[str, Any]:
+            found: dict[str, Any] = (await world.done(None, "GET", "/status"))["services"]["checkin"]["kafka"]
+            return found
+
+        async def at_work() -> bool:
+            found = await told()
+            return (found["following"]["state"], found["relay"]["state"]) == ("following", "publishing")
+
+        await until(at_work)
+        before = by_topic(await told())
+
+        async def came_by_topic() -> bool:
+            await world.planned()
+            return by_topic(await told()) > before
+
+        await until(came_by_topic)
+        found = await told()
+    assert found["brokers"] == [kafka.bootstrap]
+    assert {topic: len(numbers) for topic, numbers in found["following"]["partitions"].items()} == {
+        VISITS: 16,
+        ESCALATIONS: 16,
+    }
+    assert found["following"]["since"].endswith("Z")
+    assert found["relay"]["position"] > 0

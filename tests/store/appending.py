@@ -13,10 +13,10 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from shared.contracts.accounts import TokenIssued
 from shared.contracts.audits import TimelineDisclosed
 from shared.contracts.base import Event
 from shared.contracts.notifications import NotReached
-from shared.contracts.visits import TokenIssued
 from shared.decider import Deadline
 from shared.runtime.commands import Commands
 from shared.runtime.log import Append, By, Cause, Outcome, Outside, Write

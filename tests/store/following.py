@@ -7,10 +7,10 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from shared.contracts.accounts import TokenIssued
 from shared.contracts.base import stream_of
 from shared.contracts.envelope import Recorded
 from shared.contracts.topics import VISITS
-from shared.contracts.visits import TokenIssued
 from shared.runtime.commands import Decided
 from shared.runtime.consumers import Reaction, ReadModel
 from shared.runtime.feed import Feed

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING
 import asyncpg
 import pytest
 
+from shared.contracts.accounts import TokenIssued
 from shared.contracts.envelope import Recorded, decode
 from shared.contracts.topics import VISITS, shard_of
 from shared.contracts.troubles import RecordParked
-from shared.contracts.visits import TokenIssued, VisitCancelled
+from shared.contracts.visits import VisitCancelled
 from shared.runtime.consumers import PAGE, MissingRowError
 from shared.runtime.feed import Feed
 from shared.runtime.log import By, Cause, Write

@@ -9,9 +9,10 @@ from dataclasses import replace
 import asyncpg
 import pytest
 
+from shared.contracts.accounts import TokenIssued
 from shared.contracts.envelope import Recorded, decode
 from shared.contracts.troubles import RecordDiscarded, RecordMended, RecordParked, RecordReplayed
-from shared.contracts.visits import TokenIssued, VisitCancelled
+from shared.contracts.visits import VisitCancelled
 from shared.decider import Rejected
 from shared.runtime.consumers import Follower, Reaction
 from shared.runtime.feed import Feed

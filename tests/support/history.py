@@ -11,14 +11,13 @@ from datetime import timedelta
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from shared.contracts.awaited import CheckInMissed
 from shared.contracts.base import OPERATOR_SITE, Cites, Event, Sealed, stream_of
+from shared.contracts.grants import GrantGiven, GrantWithdrawn
 from shared.contracts.notifications import ReplyReceived
 from shared.contracts.policy import Approval, CheckIns, Gate, Ladder, Policy, Step, Timed, Trigger
 from shared.contracts.roles import Role
 from shared.contracts.visits import (
-    CheckInMissed,
-    GrantGiven,
-    GrantWithdrawn,
     PolicyAdopted,
     SiteRegistered,
     VisitContact,

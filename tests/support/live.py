@@ -13,8 +13,10 @@ from pathlib import Path
 from deploy.client import Client
 from deploy.local import postgres
 from deploy.local.installation import Installation, free_port, installation
+from deploy.local.kafka.carrier import LOG_ALONE, given
 from deploy.sinks import MailSink, WebhookSink
 from tests.faults.checker import check
+from tests.support.kafka import Broker, Brokers
 from tests.support.live_faults import LiveFaults
 from tests.support.live_log import LiveLog
 from tests.support.postgres import temporary_state
@@ -67,8 +69,13 @@ class Live(LiveFaults):
 
 
 @asynccontextmanager
-async def lonewatch(replicas: int = 1, settings: Mapping[str, str] = NO_SETTINGS) -> AsyncIterator[Live]:
-    """Start a whole installation, each service in so many replicas, and stop it at the end."""
+async def lonewatch(
+    replicas: int = 1, settings: Mapping[str, str] = NO_SETTINGS, kafka: Broker | Brokers | None = None
+) -> AsyncIterator[Live]:
+    """Start a whole installation, each service in so many replicas, and stop it at the end.
+
+    Without a ``kafka`` it follows the log alone; one that is given need not run.
+    """
     with temporary_state() as folder:
         async with (
             MailSink(folder / "mail.jsonl") as mail,
@@ -78,6 +85,7 @@ async def lonewatch(replicas: int = 1, settings: Mapping[str, str] = NO_SETTINGS
                 folder,
                 port=free_port(),
                 replicas=replicas,
+                carrier=LOG_ALONE if kafka is None else given(kafka.bootstrap, {}),
                 settings={
                     "LONEWATCH_SMTP_HOST": mail.host,
                     "LONEWATCH_SMTP_PORT": str(mail.port),

@@ -19,9 +19,11 @@ import httpx2
 from fastapi.routing import iter_route_contexts
 
 from deploy.database import SERVICES
+from shared.contracts.accounts import TokenIssued
 from shared.contracts.base import OPERATOR_SITE, Event, Sealed, stream_of
+from shared.contracts.grants import GrantGiven, GrantWithdrawn
 from shared.contracts.roles import Role
-from shared.contracts.visits import GrantGiven, GrantWithdrawn, TokenIssued, VisitEnded, WorkerRegistered
+from shared.contracts.visits import VisitEnded, WorkerRegistered
 from shared.runtime.asking import COOKIE
 from shared.runtime.identity import Identity
 from shared.runtime.ids import new_id

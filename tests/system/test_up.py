@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import shutil
 import signal
 import socket
@@ -44,7 +45,7 @@ def command(*arguments: str) -> list[str]:
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
     """Run a command to its end, without a terminal and without settings of ours."""
-    environment = {"PATH": "/usr/bin:/bin"}
+    environment = {"PATH": "/usr/bin:/bin", "LONEWATCH_KAFKA": "off"}
     return subprocess.run(
         command(*arguments), cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=False
     )
@@ -61,7 +62,7 @@ def refused(*arguments: str) -> str:
 
 
 @contextmanager
-def up(state: Path, port: int, *more: str) -> Iterator[tuple[Process, list[str]]]:
+def up(state: Path, port: int, *more: str, kafka: str = "off") -> Iterator[tuple[Process, list[str]]]:
     """Run ``lonewatch up --json``; yield it with what it printed, once it is ready. It is ended as Ctrl-C does."""
     arguments = ("up", "--json", "--port", str(port), "--state", str(state), *more)
     with (
@@ -69,6 +70,7 @@ def up(state: Path, port: int, *more: str) -> Iterator[tuple[Process, list[str]]
         subprocess.Popen(
             command(*arguments),
             cwd=ROOT,
+            env={**os.environ, "LONEWATCH_KAFKA": kafka, "LONEWATCH_KAFKA_BOOTSTRAP": ""},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=errors,

@@ -9,13 +9,10 @@ from datetime import datetime, timedelta
 
 from services.audit.domain.ledger import Ledger
 from services.audit.domain.words import clock, person
+from shared.contracts.awaited import ApprovalOverdue, EndOverdue, ReportOverdue, StartOverdue
 from shared.contracts.base import Cites
 from shared.contracts.envelope import Recorded
 from shared.contracts.visits import (
-    ApprovalOverdue,
-    EndOverdue,
-    ReportOverdue,
-    StartOverdue,
     VisitApproved,
     VisitCancelled,
     VisitEnded,

@@ -14,6 +14,15 @@ from services.audit.domain.awaiting import Awaiting
 from services.audit.domain.ledger import Expected, Ledger
 from services.audit.domain.lines import Outcome
 from services.audit.domain.words import clock, person, plain, span
+from shared.contracts.awaited import (
+    ApprovalOverdue,
+    CheckInMissed,
+    EndOverdue,
+    ReminderDue,
+    ReportOverdue,
+    StartOverdue,
+    WatchResumed,
+)
 from shared.contracts.base import Cites, join_cites
 from shared.contracts.envelope import Recorded
 from shared.contracts.escalations import (
@@ -39,19 +48,12 @@ from shared.contracts.notifications import (
 from shared.contracts.policy import Ladder
 from shared.contracts.troubles import DeadlineFailed, RecordParked, SelfCheckDiffered
 from shared.contracts.visits import (
-    ApprovalOverdue,
-    CheckInMissed,
     CheckInRecorded,
-    EndOverdue,
-    ReminderDue,
-    ReportOverdue,
-    StartOverdue,
     VisitEnded,
     VisitExtended,
     VisitHelpRequested,
     VisitPlanned,
     VisitStarted,
-    WatchResumed,
     WorkerHelpRequested,
 )
 

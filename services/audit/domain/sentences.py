@@ -6,7 +6,7 @@ from datetime import datetime
 
 from services.audit.domain.troubles import concern, late_words, of_trouble
 from services.audit.domain.words import clock, people, person, plain, span, who
-from shared.contracts import audits, escalations, notifications, visits
+from shared.contracts import accounts, audits, awaited, escalations, grants, notifications, visits
 from shared.contracts.base import Event
 from shared.contracts.envelope import Recorded
 from shared.contracts.escalations import Ask
@@ -54,14 +54,14 @@ def _of_visit(event: Event, by: str, near: datetime) -> str | None:
             return f"{by} gave {clock(end, near)} as the new expected end, while a check-in was missed; this closes nothing."
         case visits.VisitExtended(expected_end_at=end, due_at=due_at) if due_at:
             return f"{by} extended the visit to {clock(end, near)}; the next check-in is due at {clock(due_at, near)}."
-        case visits.ReminderDue(worker_id=worker_id, occasion=occasion, due_at=due_at):
+        case awaited.ReminderDue(worker_id=worker_id, occasion=occasion, due_at=due_at):
             return f"{person(worker_id)} is to be reminded of {_occasion(occasion, clock(due_at, near))}."
-        case visits.CheckInMissed(worker_id=worker_id, due_at=due_at, missed_at=missed_at, late=late):
+        case awaited.CheckInMissed(worker_id=worker_id, due_at=due_at, missed_at=missed_at, late=late):
             told = f"{person(worker_id)} missed the check-in of {clock(due_at, near)}: none came by {clock(missed_at, near)}"
             return f"{told}{late_words(late)}."
         case visits.VisitHelpRequested(worker_id=worker_id):
             return _help(by, worker_id, "on the visit")
-        case visits.WatchResumed(escalation_id=escalation_id, due_at=due_at):
+        case awaited.WatchResumed(escalation_id=escalation_id, due_at=due_at):
             return f"the watch goes on after escalation {escalation_id}; a check-in is due at {clock(due_at, near)}."
         case visits.VisitEnded(reason=reason):
             return f"{by} ended the visit: {plain(reason)}."
@@ -87,16 +87,16 @@ def _occasion(occasion: str, due: str) -> str:
 def _of_awaited(event: Event, near: datetime) -> str | None:
     """Return what is said of something that did not come."""
     match event:
-        case visits.ApprovalOverdue(due_at=due_at, late=late):
+        case awaited.ApprovalOverdue(due_at=due_at, late=late):
             return f"nobody had approved or refused the visit by {clock(due_at, near)}{late_words(late)}."
-        case visits.StartOverdue(worker_id=worker_id, starts_at=starts_at, due_at=due_at, late=late):
+        case awaited.StartOverdue(worker_id=worker_id, starts_at=starts_at, due_at=due_at, late=late):
             planned = f"the visit was planned to start at {clock(starts_at, near)}"
             had = f"{person(worker_id)} had not started it by {clock(due_at, near)}"
             return f"{planned}, and {had}{late_words(late)}."
-        case visits.EndOverdue(worker_id=worker_id, expected_end_at=end, due_at=due_at, late=late):
+        case awaited.EndOverdue(worker_id=worker_id, expected_end_at=end, due_at=due_at, late=late):
             had = f"{person(worker_id)} had not ended it by {clock(due_at, near)}"
             return f"the visit was expected to end at {clock(end, near)}, and {had}{late_words(late)}."
-        case visits.ReportOverdue(worker_id=worker_id, due_at=due_at, late=late):
+        case awaited.ReportOverdue(worker_id=worker_id, due_at=due_at, late=late):
             return (
                 f"{person(worker_id)} had not reported how the visit went by {clock(due_at, near)}{late_words(late)}."
             )
@@ -113,21 +113,21 @@ def _of_accounts(event: Event, by: str, near: datetime) -> str | None:
         case visits.OperatorLadderSet(ladder=ladder):
             steps = ", ".join(step.name for step in ladder.steps)
             return f"{by} set who is told when something is wrong with Lonewatch itself: {steps}."
-        case visits.TokenIssued(worker_id=worker_id):
+        case accounts.TokenIssued(worker_id=worker_id):
             return f"{by} issued a token to {person(worker_id)}."
-        case visits.TokenRevoked(worker_id=worker_id, token_id=token_id):
+        case accounts.TokenRevoked(worker_id=worker_id, token_id=token_id):
             return f"{by} revoked token {token_id} of {person(worker_id)}."
-        case visits.PasswordSet(worker_id=worker_id):
+        case accounts.PasswordSet(worker_id=worker_id):
             return f"{by} set a password for {person(worker_id)}; earlier sessions ended."
-        case visits.PasswordRemoved(worker_id=worker_id):
+        case accounts.PasswordRemoved(worker_id=worker_id):
             return f"{by} removed the password of {person(worker_id)}; their sessions ended."
-        case visits.SignedIn(worker_id=worker_id):
+        case accounts.SignedIn(worker_id=worker_id):
             return f"{person(worker_id)} signed in with their password."
-        case visits.SignedOut(worker_id=worker_id, session_id=None):
+        case accounts.SignedOut(worker_id=worker_id, session_id=None):
             return f"{by} ended every session of {person(worker_id)}."
-        case visits.SignedOut(worker_id=worker_id):
+        case accounts.SignedOut(worker_id=worker_id):
             return f"{person(worker_id)} signed out."
-        case visits.SignInLocked(worker_id=worker_id, failures=failures, until_at=until):
+        case accounts.SignInLocked(worker_id=worker_id, failures=failures, until_at=until):
             locked = (
                 f"after {failures} wrong passwords nobody signs in as {person(worker_id)} until {clock(until, near)}"
             )
@@ -148,9 +148,9 @@ def _of_directory(event: Event, by: str, near: datetime) -> str | None:
             return f"{by} set how {person(worker_id)} is reached: {len(points)} contact points."
         case visits.WorkerHelpRequested(worker_id=worker_id):
             return _help(by, worker_id, "without a visit")
-        case visits.GrantGiven(worker_id=worker_id, role=role, site_id=site_id):
+        case grants.GrantGiven(worker_id=worker_id, role=role, site_id=site_id):
             return f"{by} made {person(worker_id)} {plain(role)} at {site_id}."
-        case visits.GrantWithdrawn(worker_id=worker_id, role=role, site_id=site_id):
+        case grants.GrantWithdrawn(worker_id=worker_id, role=role, site_id=site_id):
             return f"{by} withdrew the role {plain(role)} at {site_id} from {person(worker_id)}."
         case visits.AssessmentRecorded(assessment_id=assessment_id, outcome=outcome, valid_until_at=until):
             return f"{by} recorded assessment {assessment_id}: {plain(outcome)}, valid until {clock(until, near)}."

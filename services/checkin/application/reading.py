@@ -18,9 +18,6 @@ if TYPE_CHECKING:
     from shared.contracts.visits import VisitPlanned, VisitReported
     from shared.runtime.identity import Identity
 
-ERASED = "(erased)"
-"""Stands where a person's key is gone."""
-
 
 class Reading(Core):
     """Reads; changes nothing."""
@@ -53,12 +50,12 @@ class Reading(Core):
         return {
             "worker_id": worker_id,
             "site_id": registered.site_id,
-            "name": await self.keyring.open_or(registered.name, ERASED),
+            "name": await self.keyring.open_or(registered.name),
             "contact_points": [
                 {
                     "contact_point_id": point.contact_point_id,
                     "channel": point.channel,
-                    "address": await self.keyring.open_or(point.address, ERASED),
+                    "address": await self.keyring.open_or(point.address),
                     "signed": point.secret is not None,
                 }
                 for point in worker.contact_points
@@ -89,7 +86,7 @@ class Reading(Core):
 
     async def _personal(self, plan: VisitPlanned, report: VisitReported | None) -> dict[str, Any]:
         async def opened(sealed: Sealed) -> str:
-            return await self.keyring.open_or(sealed, ERASED)
+            return await self.keyring.open_or(sealed)
 
         return {
             "place": None if plan.place is None else await opened(plan.place),

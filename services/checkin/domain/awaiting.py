@@ -13,17 +13,10 @@ from typing import Any, Literal
 from services.checkin.domain.commands import ReportVisit, TellOfAwaited
 from services.checkin.domain.lateness import why_late
 from services.checkin.domain.state import Visit
+from shared.contracts.awaited import ApprovalOverdue, EndOverdue, ReminderDue, ReportOverdue, StartOverdue
 from shared.contracts.base import Cites, Event
 from shared.contracts.policy import Awaited
-from shared.contracts.visits import (
-    ApprovalOverdue,
-    EndOverdue,
-    ReminderDue,
-    ReportOverdue,
-    StartOverdue,
-    VisitPlanned,
-    VisitReported,
-)
+from shared.contracts.visits import VisitPlanned, VisitReported
 from shared.decider import Rejected
 
 KINDS = (

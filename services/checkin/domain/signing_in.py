@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import assert_never
 
+from shared.contracts.accounts import PasswordRemoved, PasswordSet, SignedIn, SignedOut, SignInLocked
 from shared.contracts.base import Event
-from shared.contracts.visits import PasswordRemoved, PasswordSet, SignedIn, SignedOut, SignInLocked
 from shared.decider import Rejected
 
 MOST_WRONG = 5

@@ -12,15 +12,19 @@ from types import MappingProxyType
 from typing import Literal
 
 from services.checkin.domain.commands import Occasion
-from shared.contracts.base import Event
-from shared.contracts.visits import (
+from shared.contracts.awaited import (
     ApprovalOverdue,
     CheckInMissed,
-    CheckInRecorded,
     EndOverdue,
+    Overdue,
     ReminderDue,
     ReportOverdue,
     StartOverdue,
+    WatchResumed,
+)
+from shared.contracts.base import Event
+from shared.contracts.visits import (
+    CheckInRecorded,
     VisitApproved,
     VisitCancelled,
     VisitEnded,
@@ -29,7 +33,6 @@ from shared.contracts.visits import (
     VisitRefused,
     VisitReported,
     VisitStarted,
-    WatchResumed,
 )
 
 Status = Literal["absent", "planned", "approved", "refused", "cancelled", "started", "ended"]
@@ -117,7 +120,7 @@ def evolve(visit: Visit, event: Event) -> Visit:
             )
         case VisitReported():
             return replace(visit, report=event)
-        case ApprovalOverdue() | StartOverdue() | EndOverdue() | ReportOverdue():
+        case Overdue():
             return replace(visit, told=visit.told | {_KIND[type(event)]})
         case _:
             return visit

@@ -7,8 +7,9 @@ from datetime import datetime, timedelta
 from services.checkin.domain.commands import MarkCheckInMissed, Occasion, Outages, RemindWorker, ResumeWatch
 from services.checkin.domain.lateness import why_late
 from services.checkin.domain.state import Visit, next_due
+from shared.contracts.awaited import CheckInMissed, ReminderDue, WatchResumed
 from shared.contracts.base import Cites, Event, join_cites
-from shared.contracts.visits import CheckInMissed, ReminderDue, VisitPlanned, WatchResumed
+from shared.contracts.visits import VisitPlanned
 from shared.decider import Rejected
 
 

@@ -19,15 +19,9 @@ from services.checkin.domain.signing_in import (
     SignIn,
     Signing,
 )
+from shared.contracts.accounts import TokenIssued, TokenRevoked
 from shared.contracts.base import OPERATOR_SITE, Event, Sealed
-from shared.contracts.visits import (
-    ContactPoint,
-    ContactPointsSet,
-    TokenIssued,
-    TokenRevoked,
-    WorkerHelpRequested,
-    WorkerRegistered,
-)
+from shared.contracts.visits import ContactPoint, ContactPointsSet, WorkerHelpRequested, WorkerRegistered
 from shared.decider import Decider, Rejected, no_deadlines
 
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from services.escalation.application.account import Contact, Plan
-from services.escalation.application.readable import readable
 from shared.contracts.base import stream_of
 from shared.contracts.troubles import UNKNOWN_WORKER
 from shared.contracts.visits import VisitPlanned, WorkerRegistered
+from shared.runtime.log import load
 from shared.runtime.postgres import LOST
 
 if TYPE_CHECKING:
-    from shared.contracts.base import Sealed
+    from shared.contracts.base import Event, Sealed
     from shared.runtime.postgres import Pool
     from shared.runtime.sealing import Keyring
 
@@ -24,27 +24,25 @@ async def name_of(pool: Pool, keyring: Keyring, worker_id: str) -> str:
     """Return the name of a person; the id where nobody registered one, or where the keys cannot be reached."""
     if worker_id == UNKNOWN_WORKER:
         return NAMELESS
-    stream_id = stream_of("worker", worker_id)
-    events = (await readable(pool, [stream_id]))[stream_id]
+    events = await _readable(pool, stream_of("worker", worker_id))
     names = [event.name for event in events if isinstance(event, WorkerRegistered)]
     try:
-        return await keyring.open_or(names[-1], "(erased)") if names else worker_id
+        return await keyring.open_or(names[-1]) if names else worker_id
     except LOST:
         return worker_id  # without a name somebody can still take it
 
 
 async def is_worker(pool: Pool, worker_id: str) -> bool:
     """Say whether somebody registered this person."""
-    stream_id = stream_of("worker", worker_id)
-    return any(isinstance(event, WorkerRegistered) for event in (await readable(pool, [stream_id]))[stream_id])
+    events = await _readable(pool, stream_of("worker", worker_id))
+    return any(isinstance(event, WorkerRegistered) for event in events)
 
 
 async def plan_of(pool: Pool, keyring: Keyring, visit_id: str | None) -> Plan:
     """Return the place and the contacts that a visit's plan names, opened; nothing without a visit or a plan."""
     if visit_id is None:
         return Plan()
-    stream_id = stream_of("visit", visit_id)
-    events = (await readable(pool, [stream_id]))[stream_id]
+    events = await _readable(pool, stream_of("visit", visit_id))
     planned = next((event for event in events if isinstance(event, VisitPlanned)), None)
     if planned is None:
         return Plan()
@@ -56,8 +54,12 @@ async def plan_of(pool: Pool, keyring: Keyring, visit_id: str | None) -> Plan:
     return Plan(place, tuple(contacts))
 
 
+async def _readable(pool: Pool, stream_id: str) -> list[Event]:
+    return (await load(pool, [stream_id], lenient=True))[stream_id].events
+
+
 async def _opened(keyring: Keyring, sealed: Sealed) -> str:
     try:
-        return await keyring.open_or(sealed, "(erased)")
+        return await keyring.open_or(sealed)
     except LOST:
         return "(cannot be read at this moment)"  # the rest of the page still helps

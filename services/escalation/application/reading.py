@@ -9,19 +9,21 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from services.escalation.application.readable import readable
 from services.escalation.domain import Directory
-from shared.contracts.base import OPERATOR_SITE, Event, stream_of
+from shared.contracts.base import OPERATOR_SITE, stream_of
 from shared.contracts.escalations import EscalationJoined, EscalationOpened
 from shared.contracts.grants import fold_grants
 from shared.contracts.notifications import NotReached
 from shared.contracts.policy import Ladder, Trigger
 from shared.contracts.visits import OperatorLadderSet, PolicyAdopted, SiteRegistered, VisitPlanned
+from shared.runtime.log import load
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
 
     from services.escalation.application.triggering import Triggered
+    from shared.contracts.base import Event
+    from shared.runtime.log import Loaded
     from shared.runtime.postgres import Pool
 
 # Which of these streams hold an event of one type. Uses event_stream_version (stream_id, version).
@@ -39,7 +41,7 @@ class Rules:
 
 async def directory_of(pool: Pool, site_id: str) -> Directory:
     """Return who can be told at this moment: those of the site, then those of the operator."""
-    return _directory(await readable(pool, _grants(site_id)), site_id)
+    return _directory(await load(pool, _grants(site_id), lenient=True), site_id)
 
 
 async def rules_and_directory(pool: Pool, triggered: Triggered) -> tuple[Rules, Directory]:
@@ -50,11 +52,11 @@ async def rules_and_directory(pool: Pool, triggered: Triggered) -> tuple[Rules, 
     elif policy_id is None:
         policy_id, version = await _policy_of_site(pool, triggered.site_id), None
     streams = [] if policy_id is None else [stream_of("policy", policy_id)]
-    events = await readable(pool, [*streams, *_grants(triggered.site_id)])
-    directory = _directory(events, triggered.site_id)
+    loaded = await load(pool, [*streams, *_grants(triggered.site_id)], lenient=True)
+    directory = _directory(loaded, triggered.site_id)
     if policy_id is None:
         return Rules(None, None, None), directory
-    history = events[streams[0]]
+    history = loaded[streams[0]].events
     if triggered.trigger == "system":
         ladders = [event.ladder for event in history if isinstance(event, OperatorLadderSet)]
         return Rules(None, None, ladders[-1] if ladders else None), directory
@@ -68,9 +70,9 @@ async def on_its_visit(pool: Pool, triggered: Triggered, visit_id: str) -> Trigg
     escalations have had it as a trigger already: several services tell of the same record.
     """
     visit, escalation = stream_of("visit", visit_id), stream_of("escalation", visit_id)
-    events = await readable(pool, [visit, escalation])
-    planned = [event for event in events[visit] if isinstance(event, VisitPlanned)]
-    raised = [event for event in events[escalation] if isinstance(event, EscalationOpened | EscalationJoined)]
+    loaded = await load(pool, [visit, escalation], lenient=True)
+    planned = [event for event in loaded[visit].events if isinstance(event, VisitPlanned)]
+    raised = [event for event in loaded[escalation].events if isinstance(event, EscalationOpened | EscalationJoined)]
     if any(event.trigger_event_id == triggered.event_id for event in raised):
         return None
     opened = [event for event in raised if isinstance(event, EscalationOpened)]
@@ -95,7 +97,7 @@ async def not_reached_of(pool: Pool, notification_ids: Iterable[str]) -> frozens
 
 async def _policy_of_site(pool: Pool, site_id: str) -> str | None:
     stream_id = stream_of("site", site_id)
-    events = (await readable(pool, [stream_id]))[stream_id]
+    events = (await load(pool, [stream_id], lenient=True))[stream_id].events
     found = [event.policy_id for event in events if isinstance(event, SiteRegistered)]
     return found[-1] if found else None
 
@@ -115,6 +117,6 @@ def _grants(site_id: str) -> list[str]:
     return [stream_of("grant", site_id), stream_of("grant", OPERATOR_SITE)]
 
 
-def _directory(events: Mapping[str, Sequence[Event]], site_id: str) -> Directory:
+def _directory(loaded: Loaded, site_id: str) -> Directory:
     site, operator = _grants(site_id)
-    return Directory.of(fold_grants(events[site]) + fold_grants(events[operator]))
+    return Directory.of(fold_grants(loaded[site].events) + fold_grants(loaded[operator].events))

@@ -6,15 +6,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from services.escalation.domain import subject_of
+from shared.contracts.awaited import ApprovalOverdue, CheckInMissed, EndOverdue, Overdue, ReportOverdue, StartOverdue
 from shared.contracts.base import Event, stream_of
 from shared.contracts.policy import AWAITED, Trigger
 from shared.contracts.troubles import Trouble
 from shared.contracts.visits import (
-    ApprovalOverdue,
-    CheckInMissed,
-    EndOverdue,
-    ReportOverdue,
-    StartOverdue,
     VisitApproved,
     VisitCancelled,
     VisitEnded,
@@ -49,7 +45,7 @@ _CAME: dict[type[Event], tuple[str, frozenset[Trigger]]] = {
     VisitStarted: ("visit_started", _BEGUN),
     VisitExtended: ("visit_extended", _GIVEN_AN_END),
     VisitEnded: ("visit_ended", _GIVEN_AN_END),
-    VisitReported: ("visit_reported", frozenset(AWAITED)),  # type: ignore[arg-type]
+    VisitReported: ("visit_reported", AWAITED),
 }
 """What came, and what nobody needs to wait for any more: a visit goes one way, so a later event answers the earlier too."""
 
@@ -94,7 +90,7 @@ def triggered_by(recorded: Recorded) -> Triggered:
             trigger, due_at, late = "help", None, None
         case CheckInMissed() as asked:
             trigger, due_at, late = "check_in_missed", asked.missed_at, asked.late
-        case ApprovalOverdue() | StartOverdue() | EndOverdue() | ReportOverdue() as asked:
+        case Overdue() as asked:
             trigger, due_at, late = _OVERDUE[type(asked)], asked.due_at, asked.late
         case other:
             message = f"{other.type} is no trigger"

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from services.notifier.domain import Queue
+from shared.contracts.awaited import ReminderDue
 from shared.contracts.escalations import (
     AcknowledgementRanOut,
     EscalationExhausted,
@@ -20,7 +21,6 @@ from shared.contracts.escalations import (
 )
 from shared.contracts.policy import GRAVITY
 from shared.contracts.troubles import UNKNOWN_WORKER
-from shared.contracts.visits import ReminderDue
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

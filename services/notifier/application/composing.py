@@ -8,12 +8,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from services.notifier.application.messages import ERASED, SOMEBODY, Said
+from services.notifier.application.messages import SOMEBODY, Said
 from services.notifier.channels import Outgoing, TransportError
 from services.notifier.domain import call_id_of
 from shared.contracts.troubles import UNKNOWN_WORKER
 from shared.runtime.links import link_code, link_of
-from shared.runtime.sealing import Erased
+from shared.runtime.sealing import ERASED, Erased
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -107,7 +107,7 @@ class Composer:
         }
 
     async def _open(self, person: Person | None) -> str:
-        return ERASED if person is None else await self.keyring.open_or(person.name, ERASED)
+        return ERASED if person is None else await self.keyring.open_or(person.name)
 
     async def _link(self, queued: NotificationQueued) -> str | None:
         if queued.kind == "test":

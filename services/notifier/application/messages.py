@@ -24,9 +24,6 @@ if TYPE_CHECKING:
     from services.notifier.application.attempts import Sought
     from shared.contracts.notifications import NotificationQueued
 
-ERASED = "(erased)"
-"""Stands for the name of a person whose key is gone, or who cannot be read."""
-
 SOMEBODY = "Somebody whose name cannot be read"
 """Stands for a worker whom nothing readable names."""
 

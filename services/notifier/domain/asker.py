@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import reduce
 
+from shared.contracts.awaited import CheckInMissed, WatchResumed
 from shared.contracts.base import Code, Event
 from shared.contracts.escalations import EVENTS as ESCALATIONS
 from shared.contracts.escalations import (
@@ -22,7 +23,6 @@ from shared.contracts.escalations import (
 )
 from shared.contracts.notifications import NotificationQueued
 from shared.contracts.visits import (
-    CheckInMissed,
     CheckInRecorded,
     VisitCancelled,
     VisitEnded,
@@ -31,7 +31,6 @@ from shared.contracts.visits import (
     VisitRefused,
     VisitReported,
     VisitStarted,
-    WatchResumed,
 )
 
 ANSWERABLE = frozenset({"step", "joined", "ran_out", "exhausted"})

@@ -3,10 +3,11 @@
 import pytest
 
 from services.audit import api, pages
+from shared.contracts.accounts import TokenIssued
 from shared.contracts.audits import TimelineDisclosed
 from shared.contracts.base import OPERATOR_SITE, stream_of
+from shared.contracts.grants import GrantGiven
 from shared.contracts.roles import PERMISSIONS, PUBLIC, Role
-from shared.contracts.visits import GrantGiven, TokenIssued
 from tests.integration.audit.conftest import NOTE, PLACE, VISIT, World
 from tests.support.history import LIZ, SITE, SUE, WALT, help_without_visit, record, withdraw
 

@@ -11,7 +11,8 @@ import pytest
 import pytest_asyncio
 
 from services.checkin.domain.awaiting import KINDS
-from shared.contracts.visits import ApprovalOverdue, EndOverdue, ReminderDue, ReportOverdue, StartOverdue, VisitReported
+from shared.contracts.awaited import ApprovalOverdue, EndOverdue, ReminderDue, ReportOverdue, StartOverdue
+from shared.contracts.visits import VisitReported
 from shared.runtime.deadlines import Due
 from tests.support.world import ANNA, BEN, CARA, SITE, World
 from tests.unit.checkin.examples import AWAITING_POLICY, YES

@@ -9,8 +9,8 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from shared.contracts.awaited import CheckInMissed
 from shared.contracts.troubles import OutageRecorded
-from shared.contracts.visits import CheckInMissed
 from shared.runtime.commands import Decided
 from shared.runtime.ids import new_id
 from shared.runtime.log import By, Loaded, Write

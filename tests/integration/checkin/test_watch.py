@@ -6,9 +6,9 @@ from datetime import timedelta
 
 import pytest
 
+from shared.contracts.awaited import CheckInMissed, ReminderDue
 from shared.contracts.base import Event
 from shared.contracts.escalations import EscalationResolved, EscalationStoodDown
-from shared.contracts.visits import CheckInMissed, ReminderDue
 from shared.runtime.commands import Commands, Decided
 from shared.runtime.deadlines import Due
 from shared.runtime.ids import new_id

@@ -3,8 +3,8 @@
 import pytest
 
 from shared.contracts.escalations import EscalationResolved
+from shared.contracts.grants import GrantGiven
 from shared.contracts.roles import Role
-from shared.contracts.visits import GrantGiven
 from shared.runtime.identity import Allowed, Authority, Identity
 from tests.integration.escalation.conftest import EPISODE, STREAM, World
 from tests.support.history import (

@@ -1,4 +1,4 @@
-"""What Lonewatch could not do becomes an escalation, and what was awaited ends one: on the log, through feed and clock."""
+"""What Lonewatch could not do becomes an escalation: on the log, through feed and clock."""
 
 import asyncio
 from contextlib import suppress
@@ -8,28 +8,19 @@ import pytest
 from structlog.testing import capture_logs
 
 from shared.contracts.base import OPERATOR_SITE, Event
-from shared.contracts.escalations import SYSTEM, EscalationLapsed, EscalationOpened, StepReachedNobody, StepStarted
-from shared.contracts.notifications import NotReached, ReplyReceived
+from shared.contracts.escalations import SYSTEM, StepStarted
 from shared.contracts.policy import Ladder, Step, Timed
 from shared.contracts.roles import Role
 from shared.contracts.troubles import UNKNOWN_WORKER, ClockDiffered, OutageRecorded, RecordParked, trouble_stream
-from shared.contracts.visits import (
-    OperatorLadderSet,
-    StartOverdue,
-    VisitApproved,
-    VisitExtended,
-    VisitPlanned,
-    VisitStarted,
-)
+from shared.contracts.visits import OperatorLadderSet
 from shared.runtime.ids import new_id
 from shared.runtime.log import Append, By, Write
 from shared.runtime.postgres import open_pool
 from shared.runtime.sequencer import Sequencer
 from tests.integration.escalation.conftest import EPISODE, STREAM, VISIT, World, asked
+from tests.integration.escalation.planned import at_visit, opened, plan
 from tests.support.history import (
     FIRST_WAIT,
-    GRACE,
-    LIZ,
     MINUTE,
     OLGA,
     POLICY,
@@ -37,7 +28,6 @@ from tests.support.history import (
     SITE,
     SUE,
     WALT,
-    help_at_visit,
     make_site,
     missed_visit,
     policy,
@@ -89,29 +79,6 @@ def parked(visit_id: str | None, position: int = 42, **other: str) -> RecordPark
     return RecordParked.model_validate(said | other)
 
 
-async def plan(installation: Installation, *more: Event, visit_id: str = VISIT) -> None:
-    """Plan a visit of Walt's, with what follows."""
-    now = await installation.clock.now()
-    planned = VisitPlanned(
-        visit_id=visit_id,
-        site_id=SITE,
-        worker_id=WALT,
-        kind="home_visit",
-        starts_at=now,
-        expected_end_at=now + 60 * MINUTE,
-        interval=30 * MINUTE,
-        grace=GRACE,
-        remind_before=5 * MINUTE,
-        policy_id=POLICY,
-        policy_version=1,
-    )
-    await record(installation, "checkin", f"visit-{visit_id}", planned, *more, visit_id=visit_id, site_id=SITE)
-
-
-async def at_visit(installation: Installation, *events: Event) -> None:
-    await record(installation, "checkin", f"visit-{VISIT}", *events, visit_id=VISIT, site_id=SITE)
-
-
 async def trouble(
     installation: Installation, service: str, event: Event, subject: str = VISIT, visit_id: str | None = VISIT
 ) -> None:
@@ -119,51 +86,6 @@ async def trouble(
     stream_id = trouble_stream(service, subject)
     await record(installation, service, stream_id, event, visit_id=visit_id, site_id=SITE if visit_id else None)
     await installation.quiet()
-
-
-async def start_overdue(installation: Installation) -> None:
-    """Let an approved visit not start."""
-    now = await installation.clock.now()
-    overdue = StartOverdue(
-        visit_id=VISIT,
-        worker_id=WALT,
-        site_id=SITE,
-        starts_at=now - 10 * MINUTE,
-        due_at=now - MINUTE,
-        detected_at=now,
-        late="system_outage",
-        policy_id=POLICY,
-        policy_version=1,
-    )
-    await plan(installation, VisitApproved(visit_id=VISIT, assessment_id="assessment1", by=LIZ), overdue)
-    await installation.quiet()
-
-
-async def not_reached(installation: Installation, *numbers: int) -> None:
-    """Let notifications of the visit's episode reach nobody."""
-    for number in numbers:
-        notification_id = f"{EPISODE}.{number}"
-        event = NotReached(
-            notification_id=notification_id,
-            recipient_id=SUE,
-            escalation_id=EPISODE,
-            kind="step",
-            ladder_no=1,
-            step=1,
-            reason="no_contact_point",
-        )
-        stream_id = f"notification-{notification_id}"
-        await record(installation, "notifier", stream_id, event, visit_id=VISIT, site_id=SITE)
-    await installation.quiet()
-
-
-async def opened(installation: Installation, stream_id: str) -> EscalationOpened:
-    """Return what opened the newest episode of a stream."""
-    history = [recorded.event for recorded in await installation.history(stream_id)]
-    return [event for event in history if isinstance(event, EscalationOpened)][-1]
-
-
-# Troubles
 
 
 async def test_a_trouble_of_a_visit_opens_on_the_visits_own_ladder_whichever_service_says_it(world: World) -> None:
@@ -330,100 +252,3 @@ async def test_a_miss_that_nobody_can_read_is_a_trouble_of_its_visit_and_no_othe
     first = await opened(world.installation, f"escalation-{poison.visit_id}")
     assert (first.trigger, first.trigger_event_id) == ("trouble", f"parked-{poison.position}")
     assert (first.worker_id, first.site_id, first.policy_id) == (UNKNOWN_WORKER, SITE, POLICY)
-
-
-# What does not come, and comes
-
-
-async def test_what_did_not_come_lapses_with_an_all_clear_when_it_comes(world: World) -> None:
-    await start_overdue(world.installation)
-    first = await opened(world.installation, STREAM)
-    assert (first.trigger, first.late) == ("start_overdue", "system_outage")
-    page = (await world.client.get(await world.page(SUE))).text
-    assert "The visit has not started: Walt Alone" in page
-    assert "Lonewatch itself was away when it was due" in page
-    now = await world.installation.clock.now()
-    await at_visit(world.installation, VisitStarted(visit_id=VISIT, dynamic_assessment={}, due_at=now + 30 * MINUTE))
-    await world.installation.quiet()
-    last = (await world.installation.history(STREAM))[-1]
-    assert isinstance(last.event, EscalationLapsed)
-    assert last.event.reason == "visit_started"
-    assert {ask.worker_id for ask in asked(last)} == {SUE, SAM}
-    page = (await world.client.get(await world.page(SAM))).text
-    assert "What was awaited has come: the visit has started" in page
-    assert "<button" not in page
-    shown = (await world.get(SUE, f"/escalations/{EPISODE}")).json()
-    assert (shown["triggers"][0]["late"], shown["triggers"][0]["trouble"]) == ("system_outage", None)
-    assert (shown["state"], shown["ended"]["by"], shown["next_at"]) == ("lapsed", None, None)
-    (row,) = (await world.get(SUE, f"/escalations?site_id={SITE}&open=false")).json()["escalations"]
-    assert row["state"] == "lapsed"
-    await world.installation.clock.forward(FIRST_WAIT)
-    await world.installation.quiet()
-    assert (await world.types())[-1] == "lapsed"
-
-
-async def test_help_during_it_starts_its_own_ladder_and_then_nothing_ends_it_but_a_person(world: World) -> None:
-    await start_overdue(world.installation)
-    await help_at_visit(world.installation)
-    await world.installation.quiet()
-    assert await world.told() == [{SUE, SAM}, {SUE, SAM}, {LIZ}]
-    now = await world.installation.clock.now()
-    await at_visit(world.installation, VisitStarted(visit_id=VISIT, dynamic_assessment={}, due_at=now + 30 * MINUTE))
-    await world.installation.quiet()
-    assert await world.types() == ["opened", "step_started", "joined", "step_started"]
-
-
-async def test_what_comes_while_nothing_is_open_changes_nothing(world: World) -> None:
-    now = await world.installation.clock.now()
-    extended = VisitExtended(visit_id=VISIT, met_due_at=None, expected_end_at=now, due_at=None)
-    await plan(world.installation, extended)
-    await world.installation.quiet()
-    assert await world.installation.types(STREAM) == []
-    await missed_visit(world.installation, "visit2")
-    await world.installation.quiet()
-    await record(
-        world.installation,
-        "checkin",
-        "visit-visit2",
-        extended.model_copy(update={"visit_id": "visit2"}),
-        visit_id="visit2",
-        site_id=SITE,
-    )
-    await world.installation.quiet()
-    types = await world.installation.types("escalation-visit2")
-    assert types == ["escalation.opened.v1", "escalation.step_started.v1"]
-
-
-# Whom nobody reaches
-
-
-async def test_the_next_step_starts_at_once_when_nobody_of_a_step_could_be_told(world: World) -> None:
-    await missed_visit(world.installation)
-    await world.installation.quiet()
-    await not_reached(world.installation, 1)
-    assert await world.types() == ["opened", "step_started"]
-    await not_reached(world.installation, 2)
-    assert await world.types() == ["opened", "step_started", "step_reached_nobody", "step_started"]
-    assert await world.told() == [{SUE, SAM}, {LIZ}]
-    nobody = (await world.installation.history(STREAM))[2].event
-    assert isinstance(nobody, StepReachedNobody)
-    page = (await world.client.get(await world.page(LIZ))).text
-    assert "none of them could be told, so the next step followed at once" in page
-    await not_reached(world.installation, 3)
-    assert (await world.types())[-2:] == ["step_reached_nobody", "exhausted"]
-
-
-async def test_the_answer_to_a_test_takes_nothing(world: World) -> None:
-    await missed_visit(world.installation)
-    await world.installation.quiet()
-    reached = ReplyReceived(
-        notification_id=f"{EPISODE}.1",
-        message_id=f"{EPISODE}.1.1",
-        recipient_id=SUE,
-        escalation_id=EPISODE,
-        reply="reached",
-    )
-    stream_id = f"notification-{EPISODE}.1"
-    await record(world.installation, "notifier", stream_id, reached, visit_id=VISIT, site_id=SITE)
-    await world.installation.quiet()
-    assert await world.types() == ["opened", "step_started"]

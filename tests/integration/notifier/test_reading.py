@@ -6,8 +6,8 @@ import httpx2
 import pytest
 from prometheus_client import generate_latest
 
+from shared.contracts.grants import GrantGiven, GrantWithdrawn
 from shared.contracts.roles import Role
-from shared.contracts.visits import GrantGiven, GrantWithdrawn
 from shared.runtime.telemetry import REGISTRY
 from tests.integration.notifier.conftest import EPISODE, FIRST, SECRET, VISIT, World, acknowledged, opened
 from tests.support.history import NAMES, OLGA, SAM, SUE, WALT, record, token_of

@@ -9,6 +9,7 @@ import pytest
 from standardwebhooks.webhooks import Webhook as Signature
 
 from services.notifier.domain import ATTEMPT_LASTS
+from shared.contracts.awaited import ReminderDue
 from shared.contracts.base import Cites, Event
 from shared.contracts.escalations import AcknowledgementRanOut, EscalationExhausted, EscalationJoined
 from shared.contracts.notifications import (
@@ -18,7 +19,7 @@ from shared.contracts.notifications import (
     NotificationWithdrawn,
     NotReached,
 )
-from shared.contracts.visits import ReminderDue, VisitStarted
+from shared.contracts.visits import VisitStarted
 from shared.runtime.links import link_code
 from tests.integration.notifier.conftest import (
     EPISODE,

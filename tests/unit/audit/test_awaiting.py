@@ -9,11 +9,11 @@ from shared.contracts import escalations, visits
 from shared.contracts.base import Event
 from shared.contracts.roles import Role
 from tests.support.history_of import Happened, happened, history_of
+from tests.unit.audit.answers import DEADLINE_FAILED, ask, lapsed, opened, parked, step_started
 from tests.unit.audit.examples import (
     APPROVED,
     AWAITS,
     CLOCK,
-    DEADLINE_FAILED,
     DUE,
     ESCALATION,
     MINUTE,
@@ -26,15 +26,10 @@ from tests.unit.audit.examples import (
     VISIT,
     WALT,
     approval_overdue,
-    ask,
     begun,
     end_overdue,
-    lapsed,
-    opened,
-    parked,
     report_overdue,
     start_overdue,
-    step_started,
 )
 
 LATER = T0 + timedelta(hours=6)

@@ -7,29 +7,18 @@ from typing import Literal
 import pytest
 
 from services.audit.domain import timeline
+from shared.contracts.accounts import SignedOut
+from shared.contracts.awaited import ReminderDue
 from shared.contracts.base import Event
 from shared.contracts.envelope import EVENT_TYPES
 from shared.contracts.escalations import EscalationJoined
 from shared.contracts.notifications import ReplyReceived
 from shared.contracts.troubles import OutageRecorded, Trouble
-from shared.contracts.visits import ReminderDue, SignedOut, VisitCancelled
+from shared.contracts.visits import VisitCancelled
 from tests.support.history_of import happened, history_of
-from tests.unit.audit.examples import (
-    CHECK_IN_MISSED,
-    DUE,
-    EVERY_EVENT,
-    OPENED,
-    STARTED,
-    SUE,
-    T0,
-    VISIT,
-    WALT,
-    approval_overdue,
-    attempted,
-    opened,
-    parked,
-    queued,
-)
+from tests.unit.audit.answers import attempted, opened, parked, queued
+from tests.unit.audit.every_event import EVERY_EVENT
+from tests.unit.audit.examples import CHECK_IN_MISSED, DUE, OPENED, STARTED, SUE, T0, VISIT, WALT, approval_overdue
 
 
 def reminder(occasion: Literal["at", "start", "end", "report"]) -> Event:

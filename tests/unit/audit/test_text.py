@@ -9,6 +9,7 @@ import pytest
 
 from services.audit.domain import shown, timeline, timeline_text
 from tests.support.history_of import happened, history_of
+from tests.unit.audit.answers import ask, opened, step_started
 from tests.unit.audit.examples import (
     CHECK_IN_MISSED,
     CLOCK,
@@ -21,11 +22,8 @@ from tests.unit.audit.examples import (
     T0,
     VISIT,
     WALT,
-    ask,
     begun,
     checked_in,
-    opened,
-    step_started,
 )
 
 PEOPLE = {WALT: "Walt Moor", SUE: "Sue Hall"}

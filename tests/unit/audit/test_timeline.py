@@ -7,10 +7,24 @@ from datetime import datetime, timedelta
 
 from services.audit.domain import Line, Timeline, people_in, shown, timeline
 from shared.contracts.audits import TimelineDisclosed
+from shared.contracts.awaited import ReminderDue
 from shared.contracts.escalations import AcknowledgementRanOut, EscalationJoined
 from shared.contracts.roles import Role
-from shared.contracts.visits import LateCheckInRecorded, ReminderDue, VisitExtended, WorkerHelpRequested
+from shared.contracts.visits import LateCheckInRecorded, VisitExtended, WorkerHelpRequested
 from tests.support.history_of import Happened, happened, history_of
+from tests.unit.audit.answers import (
+    accepted,
+    acknowledged,
+    ask,
+    attempted,
+    exhausted,
+    not_reached,
+    opened,
+    queued,
+    resolved,
+    step_started,
+    withdrawn,
+)
 from tests.unit.audit.examples import (
     CHECK_IN_MISSED,
     CLOCK,
@@ -28,20 +42,9 @@ from tests.unit.audit.examples import (
     T0,
     VISIT,
     WALT,
-    accepted,
-    acknowledged,
-    ask,
-    attempted,
     begun,
     checked_in,
-    exhausted,
-    not_reached,
-    opened,
-    queued,
-    resolved,
     resumed,
-    step_started,
-    withdrawn,
 )
 
 LATER = T0 + timedelta(hours=6)

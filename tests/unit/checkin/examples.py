@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from services.checkin.domain import ApproveVisit, PlanVisit, RefuseVisit, StartVisit
+from shared.contracts.awaited import CheckInMissed
 from shared.contracts.base import Cites, Event, Sealed
 from shared.contracts.policy import (
     Approval,
@@ -22,11 +23,12 @@ from shared.contracts.policy import (
 from shared.contracts.roles import Role
 from shared.contracts.visits import (
     AssessmentRecorded,
-    CheckInMissed,
     VisitApproved,
+    VisitCancelled,
     VisitContact,
     VisitEnded,
     VisitPlanned,
+    VisitRefused,
     VisitStarted,
     WatchCites,
 )
@@ -201,3 +203,11 @@ def start(**changes: Any) -> StartVisit:
 def but(assessment: AssessmentRecorded, **changes: Any) -> AssessmentRecorded:
     """Return the assessment with some fields changed."""
     return assessment.model_copy(update=changes)
+
+
+BEFORE_START: list[tuple[Event, ...]] = [
+    (PLANNED,),
+    (PLANNED, APPROVED),
+    (PLANNED, VisitRefused(visit_id="visit1", by=SUPERVISOR_ID, reason="not_alone")),
+    (PLANNED, VisitCancelled(visit_id="visit1", reason="called_off")),
+]

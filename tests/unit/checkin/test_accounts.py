@@ -18,15 +18,8 @@ from services.checkin.domain import (
     WorkerCommand,
 )
 from services.checkin.domain.signing_in import FIRST_LOCK, LONGEST_LOCK, MOST_SESSIONS
-from shared.contracts.visits import (
-    PasswordRemoved,
-    PasswordSet,
-    SignedIn,
-    SignedOut,
-    SignInLocked,
-    WorkerHelpRequested,
-    WorkerRegistered,
-)
+from shared.contracts.accounts import PasswordRemoved, PasswordSet, SignedIn, SignedOut, SignInLocked
+from shared.contracts.visits import WorkerHelpRequested, WorkerRegistered
 from tests.support.given import given
 from tests.unit.checkin.examples import NOTE, SECOND, T0
 

@@ -28,20 +28,18 @@ from services.checkin.domain import (
     WorkerCommand,
     sha256_of,
 )
+from shared.contracts.accounts import TokenIssued, TokenRevoked
 from shared.contracts.base import OPERATOR_SITE
+from shared.contracts.grants import GrantGiven, GrantWithdrawn
 from shared.contracts.policy import Policy
 from shared.contracts.roles import RESPONDERS, Role
 from shared.contracts.visits import (
     AssessmentRecorded,
     ContactPoint,
     ContactPointsSet,
-    GrantGiven,
-    GrantWithdrawn,
     OperatorLadderSet,
     PolicyAdopted,
     SiteRegistered,
-    TokenIssued,
-    TokenRevoked,
     WorkerHelpRequested,
     WorkerRegistered,
 )

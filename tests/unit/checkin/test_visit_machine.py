@@ -27,17 +27,20 @@ from services.checkin.domain import (
     VisitCommand,
     command_of,
 )
-from shared.contracts.base import Event
-from shared.contracts.policy import Awaits
-from shared.contracts.visits import (
+from shared.contracts.awaited import (
     ApprovalOverdue,
     CheckInMissed,
-    CheckInRecorded,
     EndOverdue,
-    LateCheckInRecorded,
     ReminderDue,
     ReportOverdue,
     StartOverdue,
+    WatchResumed,
+)
+from shared.contracts.base import Event
+from shared.contracts.policy import Awaits
+from shared.contracts.visits import (
+    CheckInRecorded,
+    LateCheckInRecorded,
     VisitApproved,
     VisitCancelled,
     VisitEnded,
@@ -46,7 +49,6 @@ from shared.contracts.visits import (
     VisitRefused,
     VisitReported,
     VisitStarted,
-    WatchResumed,
 )
 from shared.decider import Rejected
 from tests.unit.checkin.examples import (

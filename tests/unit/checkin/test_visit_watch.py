@@ -1,8 +1,9 @@
-"""During a visit: check-ins, reminders, the missed check-in, help, the watch after an escalation, the end."""
+"""During a visit: the missed check-in, help, the watch after an escalation, the end."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta, timezone
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -15,26 +16,18 @@ from services.checkin.domain import (
     MarkCheckInMissed,
     RemindWorker,
     ResumeWatch,
-    command_of,
-    next_due,
 )
-from shared.contracts.base import Event
+from shared.contracts.awaited import WatchResumed
 from shared.contracts.visits import (
-    CheckInMissed,
     CheckInRecorded,
-    LateCheckInRecorded,
-    ReminderDue,
-    VisitCancelled,
     VisitEnded,
     VisitExtended,
     VisitHelpRequested,
-    VisitRefused,
-    WatchResumed,
 )
 from shared.decider import Deadline
 from tests.support.given import given
 from tests.unit.checkin.examples import (
-    APPROVED,
+    BEFORE_START,
     DUE,
     END,
     ENDED,
@@ -44,275 +37,22 @@ from tests.unit.checkin.examples import (
     MINUTE,
     MISSED,
     NOTE,
-    PLANNED,
-    REMIND_BEFORE,
     RHYTHM,
     SECOND,
-    STARTED,
-    SUPERVISOR_ID,
     T0,
     UNDER_WAY,
     WORKER_ID,
-    cites,
 )
 
-SUBJECT = DUE.isoformat()
+if TYPE_CHECKING:
+    from shared.contracts.base import Event
+
 HELP = VisitHelpRequested(
     visit_id="visit1", worker_id=WORKER_ID, site_id="site1", policy_id="policy1", policy_version=3, note=NOTE
 )
-BEFORE_START: list[tuple[Event, ...]] = [
-    (PLANNED,),
-    (PLANNED, APPROVED),
-    (PLANNED, VisitRefused(visit_id="visit1", by=SUPERVISOR_ID, reason="not_alone")),
-    (PLANNED, VisitCancelled(visit_id="visit1", reason="called_off")),
-]
+
+
 RESUMED = WatchResumed(visit_id="visit1", escalation_id="visit1.1", due_at=T0 + 130 * MINUTE, cites=RHYTHM)
-
-
-def reminder(number: int, occasion: str) -> ReminderDue:
-    """Return the event of one reminder of the first check-in."""
-    return ReminderDue.model_validate(
-        {
-            "visit_id": "visit1",
-            "worker_id": WORKER_ID,
-            "reminder_id": f"visit1.r{number}",
-            "occasion": occasion,
-            "due_at": DUE,
-            "cites": {"clauses": ("4", "4.3")},
-        }
-    )
-
-
-# ------------------------------------------------------------------------------------------------------- the next due
-
-
-@pytest.mark.requirement("CI-02")
-@pytest.mark.requirement("CI-03")
-def test_a_miss_that_is_recorded_later_than_promised_says_why() -> None:
-    (prompt,) = given(VISIT, *UNDER_WAY).when(MarkCheckInMissed(DUE, DUE + GRACE + 10 * SECOND))
-    (late,) = given(VISIT, *UNDER_WAY).when(MarkCheckInMissed(DUE, DUE + GRACE + 11 * SECOND))
-    assert isinstance(prompt, CheckInMissed)
-    assert isinstance(late, CheckInMissed)
-    assert (prompt.late, late.late) == (None, "nobody_looked_in_time")
-
-
-def test_the_next_check_in_is_due_an_interval_from_now() -> None:
-    assert next_due(T0, INTERVAL, END) == DUE
-
-
-def test_the_next_check_in_is_due_at_the_expected_end_where_that_comes_first() -> None:
-    assert next_due(END - MINUTE, INTERVAL, END) == END
-
-
-def test_past_the_expected_end_check_ins_go_on_at_the_interval() -> None:
-    assert next_due(END, INTERVAL, END) == END + INTERVAL
-
-
-# ---------------------------------------------------------------------------------------------------------- check-ins
-
-
-@pytest.mark.requirement("CI-02")
-def test_a_check_in_meets_its_time_and_arms_the_next() -> None:
-    at = T0 + 30 * MINUTE
-    expected = CheckInRecorded(visit_id="visit1", met_due_at=DUE, due_at=at + INTERVAL, cites=RHYTHM)
-    assert given(VISIT, *UNDER_WAY).when(CheckIn(at)) == [expected]
-
-
-def test_a_check_in_within_the_grace_is_in_time() -> None:
-    at = DUE + GRACE
-    expected = CheckInRecorded(visit_id="visit1", met_due_at=DUE, due_at=at + INTERVAL, cites=RHYTHM)
-    assert given(VISIT, *UNDER_WAY).when(CheckIn(at)) == [expected]
-
-
-END_NOW = EndVisit("completed", DUE + GRACE + SECOND)
-LATE = LateCheckInRecorded(visit_id="visit1", missed_due_at=DUE, cites=cites("4"))
-EXTENDED_LATE = VisitExtended(visit_id="visit1", met_due_at=None, expected_end_at=END + HOUR, due_at=None, cites=RHYTHM)
-
-
-@pytest.mark.parametrize(
-    ("command", "left"),
-    [
-        (CheckIn(DUE + GRACE + SECOND), LATE),
-        (ExtendVisit(END + HOUR, DUE + GRACE + SECOND), EXTENDED_LATE),
-        (END_NOW, ENDED),
-    ],
-    ids=lambda value: type(value).__name__,
-)
-def test_what_comes_past_the_grace_records_the_miss_that_the_clock_has_not_seen_yet(
-    command: CheckIn | ExtendVisit | EndVisit, left: Event
-) -> None:
-    visit = given(VISIT, *UNDER_WAY)
-    assert visit.when(command) == [MISSED, left]
-    after = visit.then(command)
-    assert after.when(MarkCheckInMissed(DUE, DUE + GRACE + MINUTE)) == []
-    assert after.deadlines == []
-
-
-@pytest.mark.parametrize("at", [DUE + GRACE, DUE])
-def test_whatever_comes_within_the_grace_misses_nothing(at: datetime) -> None:
-    visit = given(VISIT, *UNDER_WAY)
-    for command in (CheckIn(at), ExtendVisit(END + HOUR, at), EndVisit("completed", at)):
-        assert MISSED.type not in {event.type for event in visit.when(command)}
-
-
-def test_a_check_in_after_the_miss_is_late_and_rearms_nothing() -> None:
-    visit = given(VISIT, *UNDER_WAY, MISSED)
-    late = CheckIn(DUE + GRACE + MINUTE)
-    assert visit.when(late) == [LateCheckInRecorded(visit_id="visit1", missed_due_at=DUE, cites=cites("4"))]
-    assert visit.then(late).state == visit.state
-
-
-@pytest.mark.parametrize("history", BEFORE_START)
-def test_nobody_checks_in_to_a_visit_that_has_not_started(history: tuple[Event, ...]) -> None:
-    visit = given(VISIT, *history)
-    assert visit.rejected(CheckIn(T0)) == "not_started"
-    assert visit.rejected(ExtendVisit(END + HOUR, T0)) == "not_started"
-    assert visit.rejected(EndVisit("completed", T0)) == "not_started"
-
-
-def test_nobody_checks_in_to_a_visit_that_has_ended() -> None:
-    visit = given(VISIT, *UNDER_WAY, ENDED)
-    assert visit.rejected(CheckIn(DUE)) == "visit_ended"
-    assert visit.rejected(ExtendVisit(END + HOUR, T0)) == "visit_ended"
-
-
-# --------------------------------------------------------------------------------------------------------- extensions
-
-
-@pytest.mark.requirement("CI-05")
-def test_an_extension_counts_as_a_check_in() -> None:
-    at = T0 + 30 * MINUTE
-    expected = VisitExtended(
-        visit_id="visit1", met_due_at=DUE, expected_end_at=END + HOUR, due_at=T0 + 30 * MINUTE + INTERVAL, cites=RHYTHM
-    )
-    assert given(VISIT, *UNDER_WAY).when(ExtendVisit(END + HOUR, at)) == [expected]
-
-
-@pytest.mark.requirement("CI-02")
-@pytest.mark.requirement("CI-05")
-def test_an_extension_by_a_day_defers_no_check_in_beyond_the_interval() -> None:
-    visit = given(VISIT, *UNDER_WAY).then(ExtendVisit(END + timedelta(days=1), T0 + MINUTE))
-    assert visit.state.due_at == T0 + MINUTE + INTERVAL
-
-
-def test_check_ins_after_an_extension_follow_the_new_end() -> None:
-    visit = given(VISIT, *UNDER_WAY).then(ExtendVisit(END + HOUR, T0 + 50 * MINUTE))
-    in_time = visit.then(CheckIn(T0 + 110 * MINUTE))
-    assert in_time.state.due_at == T0 + 170 * MINUTE
-    assert in_time.then(CheckIn(T0 + 170 * MINUTE)).state.due_at == END + HOUR
-
-
-def test_an_earlier_end_brings_the_check_in_forward() -> None:
-    visit = given(VISIT, *UNDER_WAY).then(ExtendVisit(T0 + 20 * MINUTE, T0 + MINUTE))
-    assert visit.state.due_at == T0 + 20 * MINUTE
-
-
-@pytest.mark.requirement("CI-05")
-def test_a_new_end_lies_ahead() -> None:
-    assert given(VISIT, *UNDER_WAY).rejected(ExtendVisit(T0 + MINUTE, T0 + MINUTE)) == "end_in_the_past"
-
-
-def test_an_extension_after_the_miss_changes_the_end_and_rearms_nothing() -> None:
-    visit = given(VISIT, *UNDER_WAY, MISSED)
-    command = ExtendVisit(END + HOUR, DUE + HOUR)
-    assert visit.when(command) == [
-        VisitExtended(visit_id="visit1", met_due_at=None, expected_end_at=END + HOUR, due_at=None, cites=RHYTHM)
-    ]
-    extended = visit.then(command)
-    assert (extended.state.expected_end_at, extended.state.missed, extended.deadlines) == (END + HOUR, True, [])
-
-
-# ---------------------------------------------------------------------------------------------- deadlines and reminders
-
-
-def test_a_started_visit_leaves_a_deadline_for_the_miss_and_two_for_reminders() -> None:
-    assert given(VISIT, *UNDER_WAY).deadlines == [
-        Deadline("check_in_missed", SUBJECT, DUE + GRACE),
-        Deadline("reminder_at", SUBJECT, DUE),
-        Deadline("reminder_before", SUBJECT, DUE - REMIND_BEFORE),
-    ]
-
-
-@pytest.mark.parametrize("history", [(), *BEFORE_START, (*UNDER_WAY, MISSED), (*UNDER_WAY, ENDED)])
-def test_a_visit_that_is_not_watched_leaves_no_deadline(history: tuple[Event, ...]) -> None:
-    assert given(VISIT, *history).deadlines == []
-
-
-def test_a_deadline_stands_for_its_command() -> None:
-    by_kind = {deadline.kind: command_of(deadline, END) for deadline in given(VISIT, *UNDER_WAY).deadlines}
-    assert by_kind == {
-        "check_in_missed": MarkCheckInMissed(DUE, END),
-        "reminder_before": RemindWorker("before", DUE, END),
-        "reminder_at": RemindWorker("at", DUE, END),
-    }
-
-
-def test_a_deadline_of_another_kind_is_no_visits() -> None:
-    with pytest.raises(ValueError, match="no deadline of kind 'step'"):
-        command_of(Deadline("step", SUBJECT, DUE), DUE)
-
-
-def test_a_deadline_has_the_same_name_in_every_time_zone() -> None:
-    here = STARTED.model_copy(update={"due_at": DUE.astimezone(timezone(timedelta(hours=2)))})
-    assert given(VISIT, PLANNED, APPROVED, here).deadlines == given(VISIT, *UNDER_WAY).deadlines
-
-
-def test_the_worker_is_reminded_before_the_check_in_is_due_and_when_it_is() -> None:
-    visit = given(VISIT, *UNDER_WAY)
-    before = RemindWorker("before", DUE, DUE - REMIND_BEFORE + SECOND)
-    at = RemindWorker("at", DUE, DUE + SECOND)
-    assert visit.when(before) == [reminder(1, "before")]
-    assert visit.then(before).when(at) == [reminder(2, "at")]
-    assert [d.kind for d in visit.then(before).deadlines] == ["check_in_missed", "reminder_at"]
-    assert [d.kind for d in visit.then(before).then(at).deadlines] == ["check_in_missed"]
-
-
-def test_a_reminder_is_given_once() -> None:
-    visit = given(VISIT, *UNDER_WAY, reminder(1, "before"))
-    assert visit.when(RemindWorker("before", DUE, DUE)) == []
-
-
-def test_who_was_not_looked_at_before_the_check_in_is_due_gets_one_reminder_and_no_deadline_stays() -> None:
-    visit = given(VISIT, *UNDER_WAY)
-    for at in (DUE, DUE + SECOND):
-        late = RemindWorker("before", DUE, at)
-        assert visit.when(late) == [reminder(1, "at")]
-        assert [deadline.kind for deadline in visit.then(late).deadlines] == ["check_in_missed"]
-        assert visit.then(late).when(late) == []
-        assert visit.then(late).when(RemindWorker("at", DUE, at + SECOND)) == []
-
-
-def test_a_reminder_is_not_given_early() -> None:
-    visit = given(VISIT, *UNDER_WAY)
-    assert visit.when(RemindWorker("before", DUE, DUE - REMIND_BEFORE)) == []
-    assert visit.when(RemindWorker("at", DUE, DUE)) == []
-
-
-def test_nobody_is_reminded_of_a_check_in_that_was_met_missed_or_ended() -> None:
-    met = CheckInRecorded(visit_id="visit1", met_due_at=DUE, due_at=DUE + INTERVAL, cites=RHYTHM)
-    for last in (met, MISSED, ENDED):
-        assert given(VISIT, *UNDER_WAY, last).when(RemindWorker("at", DUE, DUE + SECOND)) == []
-
-
-def test_reminders_of_the_next_check_in_have_ids_of_their_own() -> None:
-    visit = given(VISIT, *UNDER_WAY, reminder(1, "before")).then(CheckIn(T0 + 55 * MINUTE))
-    due_at = T0 + 55 * MINUTE + INTERVAL
-    [event] = visit.when(RemindWorker("before", due_at, due_at))
-    assert isinstance(event, ReminderDue)
-    assert event.reminder_id == "visit1.r2"
-
-
-def test_who_was_reminded_of_the_expected_end_is_not_reminded_of_it_again() -> None:
-    visit = given(VISIT, *UNDER_WAY).then(CheckIn(T0 + 50 * MINUTE)).then(CheckIn(T0 + 100 * MINUTE))
-    reminded = visit.then(RemindWorker("before", END, END - MINUTE)).then(CheckIn(END - 30 * SECOND))
-    assert reminded.state.due_at == END
-    assert [deadline.kind for deadline in reminded.deadlines] == ["check_in_missed", "reminder_at"]
-
-
-def test_no_reminder_comes_together_with_the_check_in_before_it() -> None:
-    often = PLANNED.model_copy(update={"interval": REMIND_BEFORE})
-    visit = given(VISIT, often, APPROVED, STARTED)
-    assert [deadline.kind for deadline in visit.deadlines] == ["check_in_missed", "reminder_at"]
 
 
 # ------------------------------------------------------------------------------------------------ the missed check-in

@@ -7,10 +7,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 from services.escalation.domain import (
+    ESCALATION,
     Acknowledge,
     AcknowledgementRunsOut,
     Command,
     Directory,
+    Escalation,
     Lapse,
     PersonNotReached,
     Raise,
@@ -18,10 +20,12 @@ from services.escalation.domain import (
     StandDown,
     StartNextStep,
 )
-from shared.contracts.base import OPERATOR_SITE, Cites
+from shared.contracts.base import OPERATOR_SITE, Cites, Event
+from shared.contracts.escalations import Ask, EscalationAcknowledged, EscalationOpened, StepStarted
 from shared.contracts.policy import Ladder, Step, Timed, Trigger
 from shared.contracts.roles import Role
 from shared.contracts.troubles import UNKNOWN_WORKER, Trouble
+from tests.support.given import Given, given
 
 T0 = datetime(2026, 3, 2, 14, 0, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
@@ -200,3 +204,56 @@ def stand_down(by: str, now: datetime, *, escalation_id: str = "visit1.1", seen:
     return StandDown(
         escalation_id=escalation_id, by=by, reason="forgot_to_check_in", note=None, triggers_seen=seen, now=now
     )
+
+
+def ask(n: int, worker_id: str, *roles: Role, escalation_id: str = "visit1.1") -> Ask:
+    return Ask(notification_id=f"{escalation_id}.{n}", worker_id=worker_id, roles=roles)
+
+
+def after(*commands: Command) -> Given[Command, Event, Escalation]:
+    history = given(ESCALATION)
+    for command in commands:
+        history = history.then(command)
+    return history
+
+
+def asked(events: list[Event]) -> list[str]:
+    return [item.worker_id for event in events for item in getattr(event, "asks", ())]
+
+
+OPENED = EscalationOpened(
+    escalation_id="visit1.1",
+    episode=1,
+    visit_id=VISIT,
+    worker_id=WALT,
+    site_id="north",
+    trigger="check_in_missed",
+    trigger_event_id="missed1",
+    due_at=T0 - SECOND,
+    policy_id="policy1",
+    policy_version=3,
+    ladder=MISSED,
+    ladder_no=1,
+)
+FIRST_STEP = StepStarted(
+    escalation_id="visit1.1",
+    ladder_no=1,
+    step=1,
+    name="first",
+    asks=(ask(1, SUE, Role.SUPERVISOR), ask(2, SAM, Role.SUPERVISOR)),
+    next_at=T0 + 5 * MINUTE,
+    cites=cites("first"),
+)
+TAKEN = EscalationAcknowledged(
+    escalation_id="visit1.1",
+    by=SUE,
+    via="page",
+    ladders=(1,),
+    runs_out_at=T0 + MINUTE + LASTS,
+    cites=cites("lasts"),
+)
+
+CROWD = Directory(
+    holders={Role.SUPERVISOR: tuple(f"person{n}" for n in range(450))},
+    everyone=tuple(f"person{n}" for n in range(450)),
+)

@@ -9,6 +9,7 @@ import pytest
 from services.escalation.application.triggering import COMES, VISIT_TRIGGERS, came_by, triggered_by
 from services.escalation.application.troubling import LONGEST_PLACE, TROUBLES, as_system, troubled_by
 from services.escalation.feed import URGENT
+from shared.contracts.awaited import ApprovalOverdue, CheckInMissed, EndOverdue, ReportOverdue, StartOverdue
 from shared.contracts.base import OPERATOR_SITE, Event
 from shared.contracts.envelope import Envelope, Recorded
 from shared.contracts.escalations import SYSTEM, EscalationJoined
@@ -24,11 +25,6 @@ from shared.contracts.troubles import (
     Trouble,
 )
 from shared.contracts.visits import (
-    ApprovalOverdue,
-    CheckInMissed,
-    EndOverdue,
-    ReportOverdue,
-    StartOverdue,
     VisitApproved,
     VisitCancelled,
     VisitEnded,

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from services.notifier.domain import Asker, asker_of, unanswerable, unwanted
+from shared.contracts.awaited import CheckInMissed, ReminderDue, WatchResumed
 from shared.contracts.base import Cites, Event
 from shared.contracts.escalations import (
     AcknowledgementRanOut,
@@ -20,9 +21,7 @@ from shared.contracts.escalations import (
     StepStarted,
 )
 from shared.contracts.visits import (
-    CheckInMissed,
     CheckInRecorded,
-    ReminderDue,
     VisitCancelled,
     VisitEnded,
     VisitExtended,
@@ -30,7 +29,6 @@ from shared.contracts.visits import (
     VisitRefused,
     VisitReported,
     VisitStarted,
-    WatchResumed,
 )
 from tests.unit.notifier.examples import DUE, T0, queued, reminder
 

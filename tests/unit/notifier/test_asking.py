@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from services.notifier.application.asking import ASKING, URGENT, queues_of
+from shared.contracts.awaited import ReminderDue
 from shared.contracts.base import Cites, Event
 from shared.contracts.envelope import Recorded
 from shared.contracts.escalations import (
@@ -19,7 +20,6 @@ from shared.contracts.escalations import (
     StepStarted,
 )
 from shared.contracts.troubles import UNKNOWN_WORKER, Trouble
-from shared.contracts.visits import ReminderDue
 from tests.unit.notifier.examples import DUE, T0
 from tests.unit.notifier.test_asker import opened
 

@@ -1,0 +1,1 @@
+"""Run Apache Kafka on this machine from its own jars: fetched once, on loopback, ended with whoever started it."""

@@ -1,0 +1,167 @@
+"""Start and end one node of a local Kafka. Keeps nothing alive (``keeper`` does) and waits for no answer of it.
+
+A child in a session of its own (Ctrl-C does not reach it), which Linux ends with whoever started it; elsewhere the next
+start ends one that was left over. All of this blocks; from a coroutine use ``asyncio.to_thread``.
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+import pwd
+import secrets
+import shutil
+import signal
+import subprocess
+from contextlib import suppress
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
+
+import psutil
+
+from deploy.local.account import CALLER, ENVIRONMENT, UNPRIVILEGED, Account
+from deploy.local.kafka.configuration import write_configuration
+from deploy.local.kafka.jars import KafkaError, Programs
+from deploy.local.parent import STARTER, ends_with_parent
+from deploy.local.server import ends
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from deploy.local.kafka.configuration import Node
+
+STOPPED_WITHIN: Final = timedelta(seconds=5)
+"""How long an orderly end may take before a broker is killed: what it loses the log makes good."""
+
+HEAP: Final = ("-Xms128m", "-Xmx384m", "-XX:+UseSerialGC")
+"""Memory of one node, of which a site needs a tenth. The simplest collector starts fastest and keeps least."""
+
+
+def new_cluster() -> str:
+    """Return an id for a Kafka that begins anew: 16 random bytes, as Kafka writes them."""
+    return base64.urlsafe_b64encode(secrets.token_bytes(16)).decode().rstrip("=")
+
+
+def start(node: Node, programs: Programs, *, cluster: str | None = None) -> psutil.Process:
+    """Start a node, on new data of the ``cluster`` when it has none. Raises KafkaError when that cannot be made."""
+    kill(node)  # one left over by a runner that was killed; nobody else uses this folder
+    node.folder.mkdir(parents=True, exist_ok=True)
+    account = _account(node)
+    libs = _within_reach(programs, account, node)
+    write_configuration(node)
+    if not _is_formatted(node):
+        _format(node, Programs(programs.java, libs), account, cluster or new_cluster())
+    process = STARTER.submit(_begin, node, Programs(programs.java, libs), account).result()
+    (node.folder / "pid").write_text(f"{process.pid}\n", "ascii")
+    return process
+
+
+def running(node: Node) -> psutil.Process | None:
+    """Return the process of a node, whoever started it, or None."""
+    try:
+        process = psutil.Process(int((node.folder / "pid").read_text("ascii")))
+        if process.status() == psutil.STATUS_ZOMBIE:
+            os.waitpid(process.pid, os.WNOHANG)
+            return None
+        return process if str(node.properties) in process.cmdline() else None  # else the id is another's by now
+    except (OSError, ValueError, psutil.Error):
+        return None
+
+
+def stop(node: Node) -> None:
+    """End a node in order, paused or not; kill it when that takes too long."""
+    process = running(node)
+    if process is None:
+        return
+    with suppress(psutil.NoSuchProcess):
+        process.terminate()
+        process.send_signal(signal.SIGCONT)
+    if not ends(process, STOPPED_WITHIN):
+        kill(node)
+
+
+def kill(node: Node) -> None:
+    """End a node at once."""
+    process = running(node)
+    if process is None:
+        return
+    with suppress(psutil.NoSuchProcess):
+        process.kill()
+    ends(process, STOPPED_WITHIN)
+
+
+def wipe(node: Node) -> None:
+    """Remove everything that a node kept; it begins anew as another Kafka. It must have ended."""
+    (node.folder / "formatted").unlink(missing_ok=True)
+    shutil.rmtree(node.data, ignore_errors=True)
+
+
+def _begin(node: Node, programs: Programs, account: Account) -> psutil.Process:
+    """Start the process. Called in the thread of `STARTER`, so that it lives as long as this process."""
+    options = [
+        *HEAP,
+        f"-Djava.io.tmpdir={node.folder / 'tmp'}",
+        f"-Dlog4j2.configurationFile={node.folder}/log4j2.yaml",
+    ]
+    command = [programs.java, *options, "-cp", f"{programs.libs}/*", "kafka.Kafka", node.properties]
+    with os.fdopen(os.open(node.output, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)) as output:
+        started = subprocess.Popen(
+            [str(part) for part in command],
+            user=account.uid,
+            group=account.gid,
+            extra_groups=account.groups,
+            cwd="/",
+            env=dict(ENVIRONMENT),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+            preexec_fn=ends_with_parent(signal.SIGTERM),  # noqa: PLW1509 -- one call that needs no lock
+        )
+    started.returncode = 0  # psutil's Process watches and reaps it from here on
+    return psutil.Process(started.pid)
+
+
+def _is_formatted(node: Node) -> bool:
+    return (node.folder / "formatted").exists() and node.data.is_dir()
+
+
+def _format(node: Node, programs: Programs, account: Account, cluster: str) -> None:
+    wipe(node)
+    for folder in (node.data, node.folder / "tmp"):
+        folder.mkdir(mode=0o700, exist_ok=True)
+        account.own(folder)
+    command = ("kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(node.properties))
+    logged = f"-Dlog4j2.configurationFile={node.folder}/log4j2.yaml"
+    done = account.run(programs.java, logged, "-cp", f"{programs.libs}/*", *command)
+    if done.returncode != 0:
+        raise KafkaError(
+            f"Apache Kafka could not make its data in {node.data}: {(done.stderr or done.stdout).strip()[-500:]} "
+            "Free some space or correct what it names; it is tried again."
+        )
+    (node.folder / "formatted").write_text(f"{cluster}\n", "ascii")  # A crash before this: formatted anew.
+
+
+def _account(node: Node) -> Account:
+    """Return whom the node runs as: never root, which owns the rest of this machine; else whoever runs this."""
+    if os.geteuid() != 0:
+        return CALLER
+    try:
+        owner = node.data.stat().st_uid if node.data.is_dir() else 0
+        entry = pwd.getpwuid(owner) if owner else pwd.getpwnam(UNPRIVILEGED)
+    except KeyError:
+        raise KafkaError(f"no account for Apache Kafka: {UNPRIVILEGED} is not known here") from None
+    return Account(entry.pw_name, entry.pw_uid, entry.pw_gid)
+
+
+def _within_reach(programs: Programs, account: Account, node: Node) -> Path:
+    """Return jars that the account can read: the fetched ones, else a copy beside the data."""
+    if account.can("-r", next(iter(programs.libs.iterdir()))):
+        return programs.libs
+    copy = node.folder / f"libs-{programs.version}"
+    if not copy.exists():
+        unfinished = copy.with_name(f"{copy.name}.unfinished")
+        shutil.rmtree(unfinished, ignore_errors=True)
+        shutil.copytree(programs.libs, unfinished)
+        unfinished.rename(copy)  # A crash before this leaves a directory that the next start removes.
+    return copy

@@ -1,0 +1,85 @@
+"""Under load a second replica of every service joins the group that follows the topics, and leaves it again."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+
+import asyncpg
+import pytest
+import pytest_asyncio
+
+from tests.faults.checker.shown import SHOWN, check_shown, shown
+from tests.support.applied import BY_TOPICS_WITHIN, TOPIC, applied, by_topics, came_by, mark, not_once
+from tests.support.campaign import size
+from tests.support.kafka import Broker
+from tests.support.live import Live, lonewatch
+from tests.support.live_world import ADA, LiveWorld
+from tests.support.load import load
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+ROUNDS = size(1, 10)
+"""How often the second replicas join and leave."""
+
+CHECK_INS = size(20, 100)
+"""Of each visit, before and after whatever happens to the group."""
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def live(kafka_of_the_run: Broker) -> AsyncIterator[Live]:
+    """An installation with two replicas of every service, the second of which are away."""
+    async with lonewatch(replicas=2, kafka=kafka_of_the_run) as running:
+        await running.stop(*running.one_of_each(2))
+        yield running
+
+
+@pytest.mark.usefixtures("kafka")
+@pytest.mark.parametrize("round_", range(ROUNDS))
+async def test_a_group_that_rebalances_under_load_loses_nothing_and_applies_nothing_twice(
+    world: LiveWorld, round_: int, say: Callable[[str], None]
+) -> None:
+    live, joining = world.live, world.live.one_of_each(2)
+    await by_topics(live, world.id_of(ADA))
+    before = await mark(live)
+
+    async def share() -> bool:
+        counts = await applied(live)
+        return {feed.replica for feed in counts if feed.via == TOPIC and counts[feed]} >= set(joining)
+
+    async with load(world) as busy:
+        await busy.goes_on(CHECK_INS)
+        await live.start(*joining)
+        await world.wait_for(share, BY_TOPICS_WITHIN, f"{joining} have partitions of their own")
+        await busy.goes_on(CHECK_INS)
+    joined = await mark(live)
+    assert not_once(before, joined) == []
+    assert await busy.kept()
+    say(f"round {round_ + 1}: while a second replica joined, {dict(came_by(joined.counted - before.counted))}")
+
+    async with load(world) as busy:
+        await busy.goes_on(CHECK_INS)
+        await live.stop(*joining)
+        await busy.goes_on(CHECK_INS)
+    await mark(live)
+    assert await busy.kept()
+    assert await check_shown(live.running.dsn()) == []
+
+
+async def test_a_read_model_that_lacks_or_invents_an_event_is_found(live: Live) -> None:
+    changes = (
+        "UPDATE audit.visit SET last_position = last_position - 1",
+        "UPDATE checkin.visit SET missed = NOT missed",
+        "UPDATE escalation.escalation SET position = position - 1",
+        "DELETE FROM notifier.notification",
+        "INSERT INTO notifier.attempt SELECT message_id, attempt + 100, started_at, outcome FROM notifier.attempt",
+    )
+    connection = await asyncpg.connect(live.running.dsn(), ssl=False)
+    found = dict[str, set[str]]()
+    for change in changes:
+        transaction = connection.transaction()
+        await transaction.start()
+        await connection.execute(change)
+        found[change] = {violation.sentence for violation in await shown(connection)}
+        await transaction.rollback()
+    await connection.close()
+    assert list(found.values()) == [{sentence} for sentence in SHOWN]

@@ -1,0 +1,61 @@
+"""Three brokers, three copies of each record, two of which must be written: each broker is killed once under load."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+
+import pytest
+import pytest_asyncio
+
+from tests.faults.checker.shown import check_shown
+from tests.support.applied import by_topics, came_by, mark, not_once
+from tests.support.campaign import PROVING
+from tests.support.kafka import Brokers
+from tests.support.live import Live, lonewatch
+from tests.support.live_world import ADA, LiveWorld
+from tests.support.load import load
+from tests.support.operator_policy import seconds
+from tests.support.pace import now, reach
+
+pytestmark = [
+    pytest.mark.asyncio(loop_scope="module"),
+    pytest.mark.skipif(not PROVING, reason="three brokers need a gigabyte and minutes: make prove"),
+]
+
+CHECK_INS = 50
+"""Of each visit, before and after each fault."""
+
+AWAY = seconds(15)
+"""For how long a killed broker stays away: longer than the others take to elect new leaders."""
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def live(three_brokers: Brokers) -> AsyncIterator[Live]:
+    """An installation on three brokers."""
+    async with lonewatch(kafka=three_brokers) as running:
+        yield running
+
+
+async def test_a_broker_of_three_that_is_killed_under_load_costs_no_event(
+    world: LiveWorld, three_brokers: Brokers, say: Callable[[str], None]
+) -> None:
+    live = world.live
+    await by_topics(live, world.id_of(ADA))
+    before = await mark(live)
+    async with load(world) as busy:
+        for broker in three_brokers.brokers:
+            await busy.goes_on(CHECK_INS)
+            await asyncio.to_thread(broker.kill)
+            gone = now()
+            await busy.goes_on(CHECK_INS)
+            await by_topics(live, world.id_of(ADA))
+            say(f"one broker of three killed: all follow the topics after {(now() - gone).total_seconds():.1f} s")
+            await reach(gone + AWAY)
+            await asyncio.to_thread(broker.start)
+            await asyncio.to_thread(broker.answers, len(three_brokers.brokers))
+    after = await mark(live)
+    say(f"of three brokers each was killed once: {dict(came_by(after.counted - before.counted))}")
+    assert not_once(before, after) == []
+    assert await busy.kept()
+    assert await check_shown(live.running.dsn()) == []

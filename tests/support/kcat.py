@@ -1,0 +1,64 @@
+"""Read a topic of Kafka by kcat: a program that is not ours, and shows what anybody would see.
+
+Frames each message by its lengths, as a value may hold any bytes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import shutil
+from asyncio.subprocess import PIPE
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from tests.support.kafka import unavailable
+
+_FORMAT = r"%p %o %K %S %h\n%k%s\n"
+"""Partition, offset, lengths of key and value, headers; then key and value."""
+
+_LONGEST = 60.0
+"""Seconds for kcat to come to the end of a topic; usually less than one."""
+
+_NEXT = re.compile(r",(?=[a-z][a-z_-]*=)")
+"""Between two headers, as kcat writes them."""
+
+
+@dataclass(frozen=True)
+class Read:
+    """A message as kcat shows it."""
+
+    partition: int
+    offset: int
+    key: bytes
+    headers: Mapping[str, str]
+    value: bytes
+
+
+async def read_topic(bootstrap: str, topic: str) -> list[Read]:
+    """Return everything that a topic holds, from its beginning: each partition in its order."""
+    program = shutil.which("kcat") or unavailable("kcat is not installed")
+    command = ("-b", bootstrap, "-C", "-t", topic, "-o", "beginning", "-e", "-q", "-X", "fetch.wait.max.ms=50")
+    process = await asyncio.create_subprocess_exec(program, *command, "-f", _FORMAT, stdout=PIPE, stderr=PIPE)
+    try:
+        async with asyncio.timeout(_LONGEST):
+            out, said = await process.communicate()
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    assert process.returncode == 0, said.decode(errors="replace")
+    return list(_messages(out))
+
+
+def _messages(out: bytes) -> Iterator[Read]:
+    at = 0
+    while at < len(out):
+        end = out.index(b"\n", at)
+        partition, offset, key_length, length, headers = out[at:end].decode().split(" ", 4)
+        key_end = end + 1 + int(key_length)
+        value_end = key_end + int(length)
+        assert out[value_end : value_end + 1] == b"\n", "kcat wrote other lengths than it said"
+        said = dict(part.split("=", 1) for part in _NEXT.split(headers) if part)
+        yield Read(int(partition), int(offset), out[end + 1 : key_end], said, out[key_end:value_end])
+        at = value_end + 1
