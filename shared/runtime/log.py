@@ -44,6 +44,10 @@ class FeedGap(Exception):  # noqa: N818 -- says what was found
     """The cause does not follow what this consumer has applied: the feed reads again."""
 
 
+class NotAsRecorded(Exception):  # noqa: N818 -- says what was found
+    """What came by a topic does not stand in the log like that: nothing took effect, and the log's own records are read."""
+
+
 class Unavailable(Exception):  # noqa: N818 -- says what the log is
     """The log cannot be reached; whether the command took effect is unknown. Ask again with the same id."""
 
@@ -57,6 +61,10 @@ class Outside:
     digest: bytes
 
 
+Seen = tuple[int, bytes]
+"""A position, and the SHA-256 of the record that came for it."""
+
+
 @dataclass(frozen=True)
 class Cause:
     """The record that a reaction answers, and the position applied before it."""
@@ -66,6 +74,8 @@ class Cause:
     shard: int
     after: int
     position: int
+    seen: tuple[Seen, ...] = ()
+    """Of what came by a topic: every record that this cause moves past. The log compares them; none where it was read."""
 
 
 @dataclass(frozen=True)

@@ -131,12 +131,14 @@ def _compose_origin(append: Append) -> dict[str, Any]:
             answer = orjson.dumps(dict(append.answer)).decode()
             return {"source": source, "id": id_, "digest": digest.hex(), "answer": answer}
         case Cause() as cause:
-            return {
+            moves = {
                 "consumer": cause.consumer,
                 "topic": cause.topic,
                 "shard": cause.shard,
                 "after": cause.after,
                 "position": cause.position,
             }
+            seen = [{"position": position, "sha256": digest.hex()} for position, digest in cause.seen]
+            return {**moves, "seen": seen} if seen else moves
         case None:
             return {}

@@ -17,7 +17,16 @@ import asyncpg
 import orjson
 
 from shared.runtime.clock import monotonic, pause
-from shared.runtime.log import AlreadyApplied, Append, FeedGap, OtherContent, Outcome, Unavailable, WrongExpectedVersion
+from shared.runtime.log import (
+    AlreadyApplied,
+    Append,
+    FeedGap,
+    NotAsRecorded,
+    OtherContent,
+    Outcome,
+    Unavailable,
+    WrongExpectedVersion,
+)
 from shared.runtime.postgres import LOST
 from shared.runtime.records import Composed, compose
 
@@ -217,5 +226,7 @@ def _answer(waiting: _Waiting, row: asyncpg.Record) -> None:
             _refuse(waiting, AlreadyApplied())
         case "gap":
             _refuse(waiting, FeedGap())
+        case "not_as_recorded":
+            _refuse(waiting, NotAsRecorded())
         case other:
             _refuse(waiting, RuntimeError(f"the log answered {other}: is the migration of this service applied?"))

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncpg
 import pytest
 
-from shared.contracts.topics import VISITS
+from shared.contracts.topics import VISITS, shard_of
 from shared.decider import Deadline
-from shared.runtime.log import AlreadyApplied, Cause, FeedGap, Outcome, WrongExpectedVersion
+from shared.runtime.log import AlreadyApplied, Cause, FeedGap, NotAsRecorded, Outcome, WrongExpectedVersion
 from tests.store.appending import T0, Writer, settled, to
 
 SHARD = 7
@@ -136,3 +136,26 @@ async def test_no_service_moves_the_position_of_another_services_consumer(
     await admin.execute("SELECT log.start_reaction('notifier:sample', $1)", VISITS)
     with pytest.raises(asyncpg.InsufficientPrivilegeError):
         await follower.append(origin=cause(0, 10, consumer="notifier:sample"))
+
+
+async def test_what_came_by_a_topic_takes_effect_only_where_the_log_has_it_like_that(
+    follower: Writer, admin: asyncpg.Connection[asyncpg.Record]
+) -> None:
+    await follower.append(to("worker-a", events=3))
+    shard = shard_of("worker-a")
+    found = await admin.fetch("SELECT position, sha256(record) AS sha256 FROM log.event ORDER BY position")
+    seen = tuple((row["position"], row["sha256"]) for row in found)
+    changed = (*seen[:2], (3, b"another record of that length!!!"))
+    made_up = (*seen, (4, seen[0][1]))
+    for wrong in (changed, made_up, ((1, seen[1][1]),)):
+        last = wrong[-1][0]
+        with pytest.raises(NotAsRecorded):
+            await follower.append(
+                to("worker-a", 3, events=1), origin=Cause("checkin:follower", VISITS, shard, 0, last, wrong)
+            )
+    with pytest.raises(NotAsRecorded):
+        await follower.append(origin=Cause("checkin:follower", VISITS, shard + 1 - 64 * (shard == 63), 0, 3, seen))
+    assert (await applied(admin, shard), await admin.fetchval(EVENTS)) == (0, 3)
+
+    await follower.append(to("worker-a", 3, events=1), origin=Cause("checkin:follower", VISITS, shard, 0, 3, seen))
+    assert (await applied(admin, shard), await admin.fetchval(EVENTS)) == (3, 4)
