@@ -51,8 +51,10 @@ def lag_lines(services: Mapping[str, Any]) -> Iterator[str]:
     """Yield the shards that are behind by more than a second, the worst first."""
     known = [service["kafka"] for service in services.values() if service.get("kafka")]
     lags = sorted(
-        (lag for kafka in known for lag in kafka["lag"] if lag["seconds"] > LAGS), key=lambda lag: -lag["seconds"]
+        (lag for kafka in known for lag in kafka["lag"] or () if lag["seconds"] > LAGS), key=lambda lag: -lag["seconds"]
     )
+    if any(kafka["lag"] is None for kafka in known):
+        yield "The log does not say in time how far some are behind."
     if lags:
         yield "Behind, the worst first:"
     for lag in lags[:MOST]:

@@ -15,7 +15,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import GroupCoordinatorNotAvailableError
 
 from deploy.doctor.finding import Finding, ok, warning
-from deploy.doctor.kafka_reach import FAILURES, WITHIN, reached
+from deploy.doctor.kafka_reach import FAILURES, WITHIN, login_is_protected, reached
 from deploy.doctor.kafka_topics import described, judged
 from shared.runtime.kafka import KafkaSettings, connection
 
@@ -69,8 +69,8 @@ async def can_carry(target: Target) -> list[Finding]:
             )
         ]
     answers = await asyncio.gather(*(reached(place, settings, given) for place in settings.bootstrap))
-    findings = sorted(answers, key=lambda found: found.level == "ok")  # what is wrong stands first
-    return [*findings, *await _topics(settings, given)] if findings[-1].level == "ok" else findings
+    answered = any(found.level == "ok" for found in answers)
+    return [*login_is_protected(settings), *answers, *(await _topics(settings, given) if answered else ())]
 
 
 async def _topics(settings: KafkaSettings, given: Mapping[str, Any]) -> list[Finding]:

@@ -39,6 +39,19 @@ _NO_LOGIN = (UnsupportedSaslMechanismError, IllegalSaslStateError)
 _SECURITY = "LONEWATCH_KAFKA_SECURITY"
 
 
+def login_is_protected(settings: KafkaSettings) -> list[Finding]:
+    """Look what the password is trusted to."""
+    if settings.security != "sasl_plaintext" or settings.sasl_mechanism != "PLAIN":
+        return []
+    return [
+        warning(
+            "kafka_password_unprotected",
+            "Kafka's password is sent as it is, for everybody on the way to read.",
+            f"Set {_SECURITY} to sasl_ssl, or LONEWATCH_KAFKA_SASL_MECHANISM to SCRAM-SHA-512.",
+        )
+    ]
+
+
 async def reached(place: str, settings: KafkaSettings, given: Mapping[str, Any]) -> Finding:
     """Open one connection as every client does, and ask which brokers there are."""
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,6 +12,7 @@ from urllib.parse import urlsplit
 from deploy.database import KEYS_DATABASE, LOG_DATABASE, SERVICES, address
 from deploy.local.cluster import read_password
 from deploy.local.configuration import HOST
+from deploy.local.kafka.carrier import BOOTSTRAP
 from deploy.local.replicas import WRAPPING_KEY
 from services.notifier.settings import Settings
 from shared.runtime.clock import wall
@@ -54,9 +56,19 @@ def from_folder(folder: Path) -> Target:
             "keys_database": address(dsn, KEYS_DATABASE, f"lonewatch_{service}", password),
             "wrapping_key_file": folder / WRAPPING_KEY,
             "port": 1,
+            **_kafka(folder),
         }
         services[service] = Settings(**given)
     return Target(services, folder)
+
+
+def _kafka(folder: Path) -> Mapping[str, str]:
+    """Return where an installation's own Kafka is; nothing where the environment names another or it never had one."""
+    kept = folder / "kafka" / "ports"
+    ports = kept.read_text("ascii").split() if kept.exists() else []
+    if os.environ.get(BOOTSTRAP) or not ports:
+        return {}
+    return {"kafka_bootstrap": f"{HOST}:{ports[0]}", "kafka_security": "plaintext"}
 
 
 def from_environment() -> Target:

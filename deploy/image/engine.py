@@ -3,43 +3,41 @@
 from __future__ import annotations
 
 import subprocess
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import psutil
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
-    from typing import Protocol
 
-    class Engine(Protocol):
-        """One way to have images."""
 
-        name: str
+class Engine(Protocol):
+    """One way to have images."""
 
-        def build_line(
-            self, context: Path, tag: str, given: Mapping[str, str], secrets: Mapping[str, Path]
-        ) -> list[str]:
-            """Return the command that builds ``context`` as ``tag``, with build arguments and secrets."""
+    name: str
 
-        def prepare(self, tag: str) -> None:
-            """Make an image that was built ready to run."""
+    def build_line(self, context: Path, tag: str, given: Mapping[str, str], secrets: Mapping[str, Path]) -> list[str]:
+        """Return the command that builds ``context`` as ``tag``, with build arguments and secrets."""
 
-        def run_line(
-            self,
-            words: Sequence[str],
-            environment: Mapping[str, str],
-            mounted: Mapping[Path, str],
-            *,
-            entry: bool = True,
-        ) -> list[str]:
-            """Return the command that runs words in the image prepared last, by its entry point or as they are."""
+    def prepare(self, tag: str) -> None:
+        """Make an image that was built ready to run."""
 
-        def has(self, tag: str) -> bool:
-            """Say whether there is such an image, here or where this engine pulls from."""
+    def run_line(
+        self,
+        words: Sequence[str],
+        environment: Mapping[str, str],
+        mounted: Mapping[Path, str],
+        *,
+        entry: bool = True,
+    ) -> list[str]:
+        """Return the command that runs words in the image prepared last, by its entry point or as they are."""
 
-        def remove(self) -> None:
-            """Remove what ``prepare`` made; the image stays."""
+    def has(self, tag: str) -> bool:
+        """Say whether there is such an image, here or where this engine pulls from."""
+
+    def remove(self) -> None:
+        """Remove what ``prepare`` made; the image stays."""
 
 
 class NoEngineError(RuntimeError):

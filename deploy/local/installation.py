@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
-import socket
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -18,6 +17,7 @@ from deploy.local.configuration import DEFAULTS, connections_for
 from deploy.local.kafka.carrier import LOG_ALONE, Carrier
 from deploy.local.kafka.keeper import KafkaKeeper, kept
 from deploy.local.keeper import Keeper
+from deploy.local.ports import free_port, port_is_free
 from deploy.local.readiness import NotReadyError, ready
 from deploy.local.replicas import Fleet, fleet, role_passwords
 
@@ -52,25 +52,6 @@ class Installation:
     def dsn(self, database: str = LOG_DATABASE) -> str:
         """Return the superuser's address of a database, for those who check from outside."""
         return self.server.dsn(database=database)
-
-
-def free_port() -> int:
-    """Return a port of the loopback interface that is free now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-def port_is_free(port: int) -> bool:
-    """Say whether nobody listens on a port of the loopback interface."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-        return True
 
 
 def _quiet(_: str) -> None:

@@ -5,16 +5,16 @@ from __future__ import annotations
 import json
 import os
 import secrets
-import socket
 import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from deploy.database import KEYS_DATABASE, LOG_DATABASE, ROOT, SERVICES, address
+from deploy.local.ports import free_ports
 from deploy.local.processes import Process
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
     from pathlib import Path
 
 MOST_REPLICAS = 9
@@ -44,7 +44,7 @@ def fleet(
     state: Path, dsn: str, url: str, *, replicas: int, passwords: Mapping[str, str], settings: Mapping[str, str]
 ) -> Fleet:
     """Describe the replicas of the four services and the front at ``url``, each with its own settings."""
-    ports = _free_ports(len(SERVICES) * replicas)
+    ports = iter(free_ports(len(SERVICES) * replicas))
     processes: dict[str, Process] = {}
     addresses: dict[str, str] = {}
     for service in SERVICES:
@@ -77,18 +77,6 @@ def _front(state: Path, url: str, addresses: Mapping[str, str], settings: Mappin
         "LONEWATCH_FRONT": json.dumps(described),
     }
     return Process("front", [sys.executable, "-m", "deploy.front"], environment, state / "logs" / "front.log")
-
-
-def _free_ports(number: int) -> Iterator[int]:
-    """Return ports of the loopback interface that are free now, each another."""
-    probes = [socket.socket() for _ in range(number)]
-    try:
-        for probe in probes:
-            probe.bind(("127.0.0.1", 0))
-        return iter([probe.getsockname()[1] for probe in probes])
-    finally:
-        for probe in probes:
-            probe.close()
 
 
 def _inherited() -> dict[str, str]:

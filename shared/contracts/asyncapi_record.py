@@ -37,7 +37,10 @@ HEADERS: Mapping[str, tuple[str, Mapping[str, Any]]] = MappingProxyType(
             "Position of the record before this one on the same topic and shard; 0 where there is none.",
             _POSITION,
         ),
-        "correlation_id": ("`correlation_id` of the record, as the client that publishes it names that. Readers can do without.", {}),
+        "correlation_id": (
+            "`correlation_id` of the record, as the client that publishes it names that. Readers can do without.",
+            {},
+        ),
     }
 )
 """Each header, what it says, and what its text looks like."""

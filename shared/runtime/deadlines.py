@@ -11,6 +11,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 import structlog
@@ -115,8 +116,11 @@ class Deadlines:
             due = Due(row["stream_id"], row["kind"], row["subject"], row["due_at"])
             if due not in self._running:
                 task = self._running[due] = asyncio.create_task(self._handle(due))
-                task.add_done_callback(lambda _, due=due: self._running.pop(due))  # type: ignore[misc]
+                task.add_done_callback(partial(self._ended, due))
         return len(rows)
+
+    def _ended(self, due: Due, _: asyncio.Task[None]) -> None:
+        del self._running[due]
 
     def _left_to_newer(self) -> list[str]:
         """Return the streams whose deadlines a replica of a later release may take yet."""

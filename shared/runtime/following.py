@@ -85,6 +85,10 @@ Word = Literal["off", "waiting", "joining", "following", "cannot_connect"]
 log = structlog.get_logger()
 
 
+class _NoTopics(Exception):  # noqa: N818 -- says what there is
+    """None of the topics exists: their owners have not made them yet."""
+
+
 @dataclass(frozen=True)
 class FollowingState:
     """What following does at this moment, for people to see."""
@@ -95,7 +99,7 @@ class FollowingState:
     partitions: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     """By topic: those that Kafka has given to this replica."""
     why: str = ""
-    """Type of the error that keeps it from following."""
+    """What keeps it from following: the type of an error, or ``no_topics`` while their owners have made none."""
 
 
 class Following(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no types
@@ -130,6 +134,8 @@ class Following(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ha
                 self._incarnation = str(await self._probes.fetchval("SELECT incarnation FROM log.head"))
                 await self._follow(await self._existing())
                 retry = RETRY_FIRST
+            except _NoTopics:
+                self._enter("waiting", "no_topics")
             except Exception as error:  # noqa: BLE001 -- whatever it is, it must not end a service that watches over people
                 if self._state.word == "following":
                     retry = RETRY_FIRST
@@ -146,7 +152,7 @@ class Following(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ha
         finally:
             await admin.close()
         if not found:
-            raise LookupError  # said as the reason: their owners have not made them yet
+            raise _NoTopics
         return found
 
     async def _follow(self, topics: frozenset[str]) -> None:

@@ -33,9 +33,10 @@ class KafkaStatus:
         self._lags = lags
 
     async def read(self) -> dict[str, Any]:
-        """Return it as an answer says it. Raises PostgresError and what is in LOST."""
+        """Return it as an answer says it; ``lag`` is None where the log does not tell in time."""
         carrying = self._carrying
         given = self._settings.kafka_bootstrap.split(",") if carrying.enabled else ()
+        lags = await self._lags.read()
         idle = {"state": "starting" if carrying.enabled else "off"}
         return {
             "replica": self._settings.replica,
@@ -43,7 +44,7 @@ class KafkaStatus:
             "following": _followed(carrying.following.state) if carrying.following else idle,
             "relay": _published(carrying.relay.state) if carrying.relay else idle,
             "applied": list(applied(self._lags.followed)),
-            "lag": [lag.shown() for lag in await self._lags.read()],
+            "lag": None if lags is None else [lag.shown() for lag in lags],
         }
 
 

@@ -26,25 +26,26 @@ if TYPE_CHECKING:
 KEPT = 2.0
 """Seconds for which an answer is given again: however often somebody asks, a process counts no more often than that."""
 
-MEASURED_WITHIN = 1.0
-"""Seconds that whoever collects the metrics waits for these: the others must not be missing because of a slow log."""
+TOLD_WITHIN = 1.0
+"""Seconds that whoever asks waits at most: what else is known must not be missing because of a slow log."""
 
-COUNTED = 1000
-"""Records counted in a shard at the most: whoever reads "1000" knows enough, and a backlog of millions costs no more."""
+COUNTED = 100
+"""Records counted in a shard at the most: whoever reads "100" knows enough, and a backlog of millions costs no more. It
+stands in the statement as a number, which the planner sees."""
 
 # What consumers have not applied, shard by shard. One short range a shard in event_topic_shard (topic, shard, position).
 BEHIND = """
 SELECT followed.consumer, a.topic, a.shard, left_over.positions,
-    greatest(extract(epoch FROM log.now() - left_over.oldest), 0)::float8 AS seconds
+    greatest(extract(epoch FROM log.now() - oldest.recorded_at), 0)::float8 AS seconds
 FROM unnest($1::text[], $2::text[], $3::text[]) AS followed (consumer, named, topic)
 JOIN SCHEMA.applied a ON a.NAMED = followed.named AND a.topic = followed.topic
 CROSS JOIN LATERAL (
-    SELECT count(*) AS positions, min(next.recorded_at) AS oldest FROM (
-        SELECT e.recorded_at FROM log.event e
-        WHERE e.topic = a.topic AND e.shard = a.shard AND e.position > a.position ORDER BY e.position LIMIT $4
+    SELECT count(*) AS positions, min(next.position) AS first FROM (
+        SELECT e.position FROM log.event e
+        WHERE e.topic = a.topic AND e.shard = a.shard AND e.position > a.position ORDER BY e.position LIMIT 100
     ) AS next
 ) AS left_over
-WHERE left_over.positions > 0
+JOIN log.event oldest ON oldest.position = left_over.first
 """
 
 LAG_POSITIONS = Gauge(
@@ -101,29 +102,28 @@ class Lags:
         self._read_at = -math.inf
         self._lags: tuple[Lag, ...] = ()
 
-    async def read(self) -> tuple[Lag, ...]:
-        """Return what lags, the oldest first; for ``KEPT`` seconds the same. Raises PostgresError and what is in LOST."""
-        async with self._reading:
-            if monotonic() - self._read_at > KEPT:
-                found = [lag for table in self._tables for lag in await self._of(table)]
-                self._lags = tuple(sorted(found, key=lambda lag: (-lag.seconds, lag.consumer, lag.topic, lag.shard)))
-                self._read_at = monotonic()
+    async def read(self) -> tuple[Lag, ...] | None:
+        """Return what lags, the oldest first, the same for ``KEPT`` seconds; None where the log does not tell in time."""
+        try:
+            async with asyncio.timeout(TOLD_WITHIN), self._reading:
+                if monotonic() - self._read_at > KEPT:
+                    found = [lag for table in self._tables for lag in await self._of(table)]
+                    self._lags = tuple(
+                        sorted(found, key=lambda lag: (-lag.seconds, lag.consumer, lag.topic, lag.shard))
+                    )
+                    self._read_at = monotonic()
+        except (asyncpg.PostgresError, *LOST):
+            return None
         return self._lags
 
     async def measure(self) -> None:
-        """Set the metrics; to no number where the log cannot be read, which is not the same as being behind by nothing."""
-        try:
-            async with asyncio.timeout(MEASURED_WITHIN):
-                lags = await self.read()
-        except (asyncpg.PostgresError, *LOST):
-            for labels in self.followed:
-                LAG_POSITIONS.labels(*labels).set(math.nan)
-                LAG_SECONDS.labels(*labels).set(math.nan)
-            return
+        """Set the metrics; to no number where the log does not tell, which is not the same as being behind by nothing."""
+        lags = await self.read()
+        none = math.nan if lags is None else 0
         for labels in self.followed:
-            own = [lag for lag in lags if (lag.consumer, lag.topic) == labels]
-            LAG_POSITIONS.labels(*labels).set(max((lag.positions for lag in own), default=0))
-            LAG_SECONDS.labels(*labels).set(max((lag.seconds for lag in own), default=0))
+            own = [lag for lag in lags or () if (lag.consumer, lag.topic) == labels]
+            LAG_POSITIONS.labels(*labels).set(max((lag.positions for lag in own), default=none))
+            LAG_SECONDS.labels(*labels).set(max((lag.seconds for lag in own), default=none))
 
     @property
     def followed(self) -> tuple[tuple[str, str], ...]:
@@ -132,7 +132,7 @@ class Lags:
 
     async def _of(self, table: _Table) -> list[Lag]:
         names = [list(column) for column in zip(*table.followed, strict=True)]
-        return [Lag(*row) for row in await self._pool.fetch(table.statement, *names, COUNTED)] if names else []
+        return [Lag(*row) for row in await self._pool.fetch(table.statement, *names)] if names else []
 
 
 def _reactions(reactions: Sequence[Reaction]) -> _Table:

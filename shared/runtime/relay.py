@@ -1,7 +1,6 @@
 """Publish what this service appended to its topic of Kafka: in order, all of it, and again where Kafka has lost it.
 
-Nobody waits for it. One process of a service publishes at a time, the others stand by. Whatever goes wrong is tried
-again for ever; meanwhile followers read the log.
+Nobody waits for it. One process of a service publishes, the others stand by. What goes wrong is tried again for ever.
 """
 
 from __future__ import annotations
@@ -16,14 +15,11 @@ from shared.runtime.ids import new_id
 from shared.runtime.kafka import KafkaSettings
 from shared.runtime.racing import first_of
 from shared.runtime.relay_lease import Held, Lease
-from shared.runtime.relay_progress import Progress, RelayState
+from shared.runtime.relay_progress import PAGE, Progress, RelayState
 from shared.runtime.relay_sending import Emptied, Sending
 
 if TYPE_CHECKING:
     from shared.runtime.postgres import Pool
-
-PAGE = 500
-"""Records in one page: few enough that what a crash repeats is little, and enough for thousands in a second."""
 
 LOOK_EVERY = 0.1
 """Seconds between two looks at the log; what this process appends itself is published at once."""
@@ -77,8 +73,8 @@ class Relay:
                     await pause(RENEW_EVERY)
                 retry = RETRY_FIRST
             except Exception as error:  # noqa: BLE001 -- whatever it is, it must not end a service that watches over people
-                retry = RETRY_FIRST if self.state.word == "publishing" else retry
-                self._progress.enter("cannot_connect", type(error).__name__)
+                retry = RETRY_FIRST if self.state.word == "publishing" else retry  # it worked until now
+                self._progress.failed(type(error).__name__)
                 await pause(retry)
                 retry = min(2 * retry, RETRY_MOST)
 
@@ -93,32 +89,29 @@ class Relay:
 
     async def _hold(self, held: Held) -> None:
         """Publish while the lease is ours; give it back when publishing fails, so that another replica may try."""
-        sending: Sending | None = None
+        sending = Sending(self._settings, self._topic, self._client_id, await self._lease.offsets())
         try:
-            sending = Sending(self._settings, self._topic, self._client_id, await self._lease.offsets())
             await first_of(self._renew(held), self._publish(held, sending))
         except Emptied:
             if await self._lease.restart(held.epoch):
                 self._progress.restarted(held.generation + 1)
         finally:
-            if sending is not None:
-                await sending.close()
+            await sending.close()
             with suppress(Exception):
                 async with asyncio.timeout(_RELEASED_WITHIN):
                     await self._lease.release(held.epoch)
 
     async def _renew(self, held: Held) -> None:
-        """Prolong the lease; return when it is another's. A call that fails is made again while the lease lasts."""
+        """Prolong the lease, by more than one call where one fails; return when it is another's."""
         while True:
             await pause(RENEW_EVERY)
             try:
                 now = await self._take()
+                if not now.held or now.epoch != held.epoch:
+                    return
             except Exception:
                 if not self._progress.lasts:
                     raise
-            else:
-                if not now.held or now.epoch != held.epoch:
-                    return
 
     async def _publish(self, held: Held, sending: Sending) -> None:
         await sending.open()
@@ -136,7 +129,7 @@ class Relay:
         while True:
             self._wake.clear()
             began = monotonic()
-            page = await self._lease.read(after, min(PAGE, brake or PAGE))
+            page = await self._lease.read(after, min(self._progress.page, brake or PAGE))
             self._progress.saw(after, page.head)
             if not self._progress.lasts:
                 return  # this process was stopped: another may publish by now

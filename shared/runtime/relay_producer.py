@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from aiokafka import AIOKafkaProducer
@@ -72,8 +73,10 @@ class Producer:
                 return
         if made is None:
             return
-        # An idempotent producer tries for ever, and its own stop() waits for that: its sender has no other end.
-        made._message_accumulator.fail_all(ConnectionError("closed"))  # noqa: SLF001
+        # An idempotent producer tries for ever, and its stop() waits for that. Nobody waits for its batches any more.
+        waiting = made._message_accumulator  # noqa: SLF001
+        for batch in (*waiting._pending_batches, *chain.from_iterable(waiting._batches.values())):  # noqa: SLF001
+            batch.done_noack()
         sender = made._sender.sender_task  # noqa: SLF001
         for step in (made.client.close, made.stop):
             with suppress(Exception):

@@ -25,6 +25,12 @@ GENERATIONS = Counter(
     "lonewatch_relay_generations_total", "Times that a topic is published again", ["topic"], registry=REGISTRY
 )
 
+PAGE = 500
+"""Records in one page: few enough that what a crash repeats is little, and enough for thousands in a second."""
+
+_SMALLER = 4
+"""By how much the next page is smaller after a failure: a Kafka that is slow for everybody must take some page in time."""
+
 Word = Literal["off", "waiting", "standing_by", "publishing", "cannot_connect"]
 
 
@@ -50,6 +56,7 @@ class Progress:
 
     def __init__(self, topic: str, word: Word) -> None:
         """Begin with ``word``, before the first look at the log."""
+        self.page = PAGE
         self._topic = topic
         self._word: Word = word
         self._why = ""
@@ -85,8 +92,14 @@ class Progress:
         BEHIND_SECONDS.labels(self._topic).set(self._oldest)
 
     def published(self, records: int) -> None:
-        """Count records that Kafka has acknowledged, or passed over as too large."""
+        """Count records that Kafka has acknowledged or found too large; the next page may be larger."""
         PUBLISHED.labels(self._topic).inc(records)
+        self.page = min(PAGE, 2 * self.page)
+
+    def failed(self, error: str) -> None:
+        """Say what keeps it from publishing; the next page is smaller."""
+        self.page = max(1, self.page // _SMALLER)
+        self.enter("cannot_connect", error)
 
     def restarted(self, generation: int) -> None:
         """Say that Kafka had lost what it had, and that everything is published again."""

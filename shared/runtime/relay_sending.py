@@ -83,11 +83,12 @@ class Sending:
             raise Emptied(self._topic.name)
 
     async def send(self, records: Sequence[Outgoing]) -> Mapping[int, int]:
-        """Publish records in order; return the offset after the last acknowledged one of each partition.
+        """Publish records in order; return the offset after the last acknowledged one of each partition that got any.
 
         A record that is too large for the topic is passed over: followers find it in the log. Raises Emptied, or what
         kept a record from being acknowledged; what was sent before may then be on the topic.
         """
+        before = dict(self._next)
         results = await self._together(records)
         failed: list[tuple[Outgoing, BaseException]] = []
         for record, result in zip(records, results, strict=True):
@@ -99,7 +100,7 @@ class Sending:
             if not any(isinstance(error, _TOO_LARGE) for _, error in failed):
                 raise failed[0][1]
             await self._one_by_one([record for record, _ in failed])
-        return dict(self._next)
+        return {partition: offset for partition, offset in self._next.items() if offset != before.get(partition)}
 
     async def _together(self, records: Sequence[Outgoing]) -> list[RecordMetadata | BaseException]:
         sent: list[asyncio.Future[RecordMetadata]] = []

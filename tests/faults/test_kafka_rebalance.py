@@ -1,4 +1,4 @@
-"""Under load a second replica of every service joins the group that follows the topics, and leaves it again."""
+"""Under load one of two replicas of every service leaves the group that follows the topics, and another one joins it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.support.load import load
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 ROUNDS = size(1, 10)
-"""How often the second replicas join and leave."""
+"""How often the second replicas leave and join."""
 
 CHECK_INS = size(20, 100)
 """Of each visit, before and after whatever happens to the group."""
@@ -27,9 +27,8 @@ CHECK_INS = size(20, 100)
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def live(kafka_of_the_run: Broker) -> AsyncIterator[Live]:
-    """An installation with two replicas of every service, the second of which are away."""
+    """An installation with two replicas of every service."""
     async with lonewatch(replicas=2, kafka=kafka_of_the_run) as running:
-        await running.stop(*running.one_of_each(2))
         yield running
 
 
@@ -38,29 +37,27 @@ async def live(kafka_of_the_run: Broker) -> AsyncIterator[Live]:
 async def test_a_group_that_rebalances_under_load_loses_nothing_and_applies_nothing_twice(
     world: LiveWorld, round_: int, say: Callable[[str], None]
 ) -> None:
-    live, joining = world.live, world.live.one_of_each(2)
+    live, second = world.live, world.live.one_of_each(2)
     await by_topics(live, world.id_of(ADA))
-    before = await mark(live)
+    async with load(world) as busy:
+        await busy.goes_on(CHECK_INS)
+        await live.stop(*second)
+        await busy.goes_on(CHECK_INS)
+    left = await mark(live)
+    assert await busy.kept()
 
     async def share() -> bool:
         counts = await applied(live)
-        return {feed.replica for feed in counts if feed.via == TOPIC and counts[feed]} >= set(joining)
+        return {feed.replica for feed in counts if feed.via == TOPIC and counts[feed]} >= set(second)
 
     async with load(world) as busy:
         await busy.goes_on(CHECK_INS)
-        await live.start(*joining)
-        await world.wait_for(share, BY_TOPICS_WITHIN, f"{joining} have partitions of their own")
+        await live.start(*second)
+        await world.wait_for(share, BY_TOPICS_WITHIN, f"{second} have partitions of their own")
         await busy.goes_on(CHECK_INS)
     joined = await mark(live)
-    assert not_once(before, joined) == []
-    assert await busy.kept()
-    say(f"round {round_ + 1}: while a second replica joined, {dict(came_by(joined.counted - before.counted))}")
-
-    async with load(world) as busy:
-        await busy.goes_on(CHECK_INS)
-        await live.stop(*joining)
-        await busy.goes_on(CHECK_INS)
-    await mark(live)
+    say(f"round {round_ + 1}: while a second replica joined, {dict(came_by(joined.counted - left.counted))}")
+    assert not_once(left, joined) == []
     assert await busy.kept()
     assert await check_shown(live.running.dsn()) == []
 

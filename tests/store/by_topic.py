@@ -52,7 +52,16 @@ TRUNCATE log.event, log.command, log.applied, log.deadline, log.cycle, sample.ap
 UPDATE log.head SET position = 0, recorded_at = '-infinity';
 UPDATE log.shift SET by = '0';
 INSERT INTO sample.applied
-    SELECT 'sample', topic, shard, 0 FROM log.owner, generate_series(0, 63) AS shard;
+    SELECT 'sample', topic, shard, 0 FROM log.owner, generate_series(0, 63) AS shard WHERE service <> 'notifier';
+"""
+# Shards of the followers that have something before them.
+NOT_APPLIED = """
+SELECT a.consumer, a.topic, a.shard FROM (
+    SELECT consumer, topic, shard, position FROM log.applied
+    UNION ALL SELECT read_model, topic, shard, position FROM sample.applied
+) AS a
+WHERE a.position < (SELECT max(e.position) FROM log.event e WHERE e.topic = a.topic AND e.shard = a.shard)
+    AND a.topic <> 'lonewatch.notifications.v1'
 """
 START_REACTION = "SELECT log.start_reaction($1, $2)"
 
@@ -120,12 +129,16 @@ class Ground:
 
     async def empty(self) -> Follows:
         """Begin anew; return a new process that follows."""
+        await self.begin()
+        return Follows(self.notifier)
+
+    async def begin(self) -> None:
+        """Begin anew, with nobody who follows."""
         self.versions.clear()
         await self.admin.execute(EMPTY)
         for name, topics in FOLLOWS.items():
             for topic in topics:
                 await self.admin.execute(START_REACTION, name, topic)
-        return Follows(self.notifier)
 
     async def append(self, topic: str, stream: int, *, answered: bool) -> None:
         """Append one event."""

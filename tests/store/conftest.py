@@ -22,7 +22,7 @@ SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity
 WHERE datname = current_database() AND pid <> pg_backend_pid()
 """
 EMPTY_LOG = """
-TRUNCATE log.event, log.command, log.applied, log.deadline, log.cycle;
+TRUNCATE log.event, log.command, log.applied, log.deadline, log.cycle, log.relay, log.relay_offset;
 UPDATE log.head SET position = 0, recorded_at = '-infinity';
 UPDATE log.shift SET by = '0';
 """

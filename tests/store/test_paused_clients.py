@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
+from functools import partial
 
 import asyncpg
 
@@ -32,7 +33,7 @@ async def test_a_process_stopped_in_the_middle_of_appending_holds_nobody_up(
     async with process(database.dsn("checkin"), "paused", 50_000) as paused:
         for number in range(PAUSES):
             position = await admin.fetchval(HEAD)
-            await until(lambda position=position: admin.fetchval(FURTHER, position))  # type: ignore[misc]
+            await until(partial(admin.fetchval, FURTHER, position))
             os.kill(paused.pid, signal.SIGSTOP)
             began = time.monotonic()
             outcome = await checkin.append(to("worker-a", number))

@@ -17,7 +17,7 @@ from tests.store.appending import Writer, appends, outside, settled, to
 from tests.support.services import TEMPLATE, Database
 
 REFUSED = asyncpg.InsufficientPrivilegeError
-TABLES = ("event", "command", "applied", "head", "deadline", "cycle", "owner", "stream_kind")
+TABLES = ("event", "command", "applied", "head", "deadline", "cycle", "owner", "stream_kind", "relay", "relay_offset")
 CHANGES = (
     "INSERT INTO log.{} DEFAULT VALUES",
     "UPDATE log.{} SET {} = {}",

@@ -1,6 +1,7 @@
 """The fixtures that tests of every level share; the conftest loads this module as a plugin."""
 
 import asyncio
+import os
 import secrets
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -9,26 +10,29 @@ import asyncpg
 import pytest
 import pytest_asyncio
 
-from deploy.local.postgres import Server
 from shared.runtime import deadlines, feed
-from tests.support.postgres import shared_server
+from tests.support.postgres import shared_container, shared_server
 from tests.support.services import Database, Installation, cloned, make_template, suffixes
 
 _SUFFIXES = suffixes()
 
 
 @pytest.fixture(scope="session")
-def postgres_server() -> Iterator[Server]:
-    """One PostgreSQL for all the tests of a run; each test makes a database of its own in it."""
+def postgres_address() -> Iterator[str]:
+    """The superuser's address of one PostgreSQL for all the tests of a run; each makes a database of its own in it."""
+    if os.environ.get("LONEWATCH_TEST_POSTGRES") == "container":
+        with shared_container() as address:
+            yield address
+        return
     with shared_server() as server:
-        yield server
+        yield server.dsn()
 
 
 @pytest.fixture(scope="session")
-def template(postgres_server: Server) -> str:
+def template(postgres_address: str) -> str:
     """The superuser's address of a server that has roles and a prepared pair of databases to clone."""
-    asyncio.run(make_template(postgres_server.dsn()))
-    return postgres_server.dsn()
+    asyncio.run(make_template(postgres_address))
+    return postgres_address
 
 
 @pytest_asyncio.fixture

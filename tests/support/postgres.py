@@ -1,12 +1,17 @@
 """A PostgreSQL of the tests' own, in a temporary directory that goes when they are done. Knows no schema."""
 
+import asyncio
 import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import asyncpg
+
 from deploy.local.postgres import Server, start, stop
+from tests.support.containers import postgres_container
+from tests.support.waiting import until
 
 MEMORY = Path("/dev/shm")  # noqa: S108 -- a directory of our own is made below it
 """Where Linux keeps files in memory: they outlive any killed process, and a sync costs nothing."""
@@ -40,3 +45,23 @@ def shared_server() -> Iterator[Server]:
             yield server
         finally:
             stop(server, mode="immediate")  # the data goes with it: a last checkpoint would be for nobody
+
+
+@contextmanager
+def shared_container() -> Iterator[str]:
+    """Yield the superuser's address of a server in a container, for machines that the embedded one is not made for."""
+    started = postgres_container()
+    try:
+        asyncio.run(until(lambda: _answers(started.address), within=60.0))
+        yield started.address
+    finally:
+        started.stop()
+
+
+async def _answers(address: str) -> bool:
+    try:
+        connection = await asyncpg.connect(address, ssl=False)
+    except (OSError, asyncpg.PostgresError):
+        return False
+    await connection.close()
+    return True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -13,7 +14,7 @@ import pytest_asyncio
 from tests.support.applied import LOG, LOG_ALONE, TOPIC, applied, by_topics, came_by, relay_behind
 from tests.support.doctored import doctored
 from tests.support.kafka import Broker
-from tests.support.live import lonewatch
+from tests.support.live import NO_SETTINGS, lonewatch
 from tests.support.operator_policy import seconds
 from tests.support.pace import now, reach
 from tests.support.story_state import difference, sum_of
@@ -56,11 +57,12 @@ async def plain() -> Plain:
         return Plain(told, await doctored(live.running.dsn(), told.visits["missed_then_safe"]))
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def on_kafka(kafka_of_the_run: Broker) -> AsyncIterator[Teller]:
-    """An installation on Kafka with the story's people."""
-    async with lonewatch(kafka=kafka_of_the_run) as live, teller(live) as one:
+@asynccontextmanager
+async def on_kafka(kafka: Broker, settings: Mapping[str, str] = NO_SETTINGS) -> AsyncIterator[Teller]:
+    """Yield who tells the story on an installation that uses a Kafka, and judge the installation at the end."""
+    async with lonewatch(kafka=kafka, settings=settings) as live, teller(live) as one:
         yield one
+        await live.check_invariants()
 
 
 async def test_with_kafka_off_the_story_ends_well_and_alarms_come_within_three_seconds(
@@ -70,62 +72,60 @@ async def test_with_kafka_off_the_story_ends_well_and_alarms_come_within_three_s
     assert in_time(plain.told, UNDISTURBED, "with Kafka off", say)
 
 
-def test_whoever_doctors_any_part_of_the_state_gets_another_sum(plain: Plain) -> None:
+async def test_whoever_doctors_any_part_of_the_state_gets_another_sum(plain: Plain) -> None:
     as_it_is = sum_of(plain.told.states["missed_then_safe"])
     assert plain.doctored[""] == as_it_is
     assert [name for name, found in plain.doctored.items() if name and found == as_it_is] == []
 
 
-async def test_a_relay_slowed_to_a_record_per_second_changes_nothing(
-    kafka: Broker, plain: Plain, say: Callable[[str], None]
-) -> None:
-    slowed = {"LONEWATCH_RELAY_MOST_PER_SECOND": "1"}
-    async with lonewatch(kafka=kafka, settings=slowed) as live, teller(live) as one:
+async def test_kafka_carries_an_undisturbed_story(kafka: Broker, plain: Plain, say: Callable[[str], None]) -> None:
+    async with on_kafka(kafka) as one:
+        await by_topics(one.live, SOMEBODY)
+        before = await applied(one.live)
         told = await one.tell()
-        assert in_time(told, SLOWED, "with a slowed relay", say)
-        assert_same(told, plain)
-        assert came_by(await applied(live))[LOG], "what a topic does not bring in time is read from the log"
-        assert await relay_behind(live), "the relay has not caught up"
-        await live.check_invariants()
-
-
-async def test_kafka_carries_an_undisturbed_story(on_kafka: Teller, plain: Plain, say: Callable[[str], None]) -> None:
-    await by_topics(on_kafka.live, SOMEBODY)
-    before = await applied(on_kafka.live)
-    told = await on_kafka.tell()
-    ways = came_by(await applied(on_kafka.live) - before)
+        ways = came_by(await applied(one.live) - before)
     say(f"the undisturbed story: {ways[TOPIC]} of {ways.total()} records came by the topics, {dict(ways)}")
     assert ways[TOPIC] >= BY_TOPIC * ways.total()
     assert in_time(told, UNDISTURBED, "on Kafka", say)
     assert_same(told, plain)
-    await on_kafka.live.check_invariants()
 
 
 async def test_a_kafka_that_is_killed_in_the_middle_changes_nothing(
-    on_kafka: Teller, kafka: Broker, plain: Plain, say: Callable[[str], None]
+    kafka: Broker, plain: Plain, say: Callable[[str], None]
 ) -> None:
     async def kill() -> None:
         await asyncio.to_thread(kafka.kill)
         await reach(now() + AWAY)
         await asyncio.to_thread(kafka.start)
 
-    await by_topics(on_kafka.live, SOMEBODY)
-    told = await on_kafka.tell(strike=kill)
+    async with on_kafka(kafka) as one:
+        await by_topics(one.live, SOMEBODY)
+        told = await one.tell(strike=kill)
+        await by_topics(one.live, SOMEBODY)
     assert in_time(told, DYING, "while the broker dies", say)
     assert_same(told, plain)
-    await by_topics(on_kafka.live, SOMEBODY)
-    await on_kafka.live.check_invariants()
 
 
 async def test_a_kafka_that_is_wiped_in_the_middle_changes_nothing(
-    on_kafka: Teller, kafka: Broker, plain: Plain, say: Callable[[str], None]
+    kafka: Broker, plain: Plain, say: Callable[[str], None]
 ) -> None:
-    await by_topics(on_kafka.live, SOMEBODY)
-    told = await on_kafka.tell(strike=lambda: asyncio.to_thread(kafka.wipe))
+    async with on_kafka(kafka) as one:
+        await by_topics(one.live, SOMEBODY)
+        told = await one.tell(strike=lambda: asyncio.to_thread(kafka.wipe))
+        await by_topics(one.live, SOMEBODY)
     assert in_time(told, DYING, "while the broker is wiped", say)
     assert_same(told, plain)
-    await by_topics(on_kafka.live, SOMEBODY)
-    await on_kafka.live.check_invariants()
+
+
+async def test_a_relay_slowed_to_a_record_per_second_changes_nothing(
+    kafka: Broker, plain: Plain, say: Callable[[str], None]
+) -> None:
+    async with on_kafka(kafka, {"LONEWATCH_RELAY_MOST_PER_SECOND": "1"}) as one:
+        told = await one.tell()
+        assert came_by(await applied(one.live))[LOG], "what a topic does not bring in time is read from the log"
+        assert await relay_behind(one.live), "the relay has not caught up"
+    assert in_time(told, SLOWED, "with a slowed relay", say)
+    assert_same(told, plain)
 
 
 def in_time(told: Told, within: timedelta, where: str, say: Callable[[str], None]) -> bool:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import socket
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from deploy.local.configuration import HOST, is_free
+from deploy.local.ports import HOST, free_ports, port_is_free
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -68,7 +67,7 @@ def single(folder: Path, output: Path) -> Node:
     kept = folder / "ports"
     said = kept.read_text("ascii").split() if kept.exists() else []
     ports = [int(one) for one in said if one.isdecimal()]
-    if len(ports) != 2 or not all(is_free(port) for port in ports):  # noqa: PLR2004 -- clients' and voters'
+    if len(ports) != 2 or not all(port_is_free(port) for port in ports):  # noqa: PLR2004 -- clients' and voters'
         ports = free_ports(2)
         kept.write_text(f"{ports[0]} {ports[1]}\n", "ascii")
     return Node(folder.resolve(), output.resolve(), ports[0], (ports[1],))
@@ -82,18 +81,6 @@ def several(folder: Path, number: int) -> tuple[Node, ...]:
         Node(folder / f"node-{one}", folder / f"node-{one}.log", ports[one - 1], tuple(ports[number:]), one)
         for one in range(1, number + 1)
     )
-
-
-def free_ports(number: int) -> list[int]:
-    """Return ports of the loopback interface that are free now, each another."""
-    probes = [socket.socket() for _ in range(number)]
-    try:
-        for probe in probes:
-            probe.bind((HOST, 0))
-        return [int(probe.getsockname()[1]) for probe in probes]
-    finally:
-        for probe in probes:
-            probe.close()
 
 
 def write_configuration(node: Node) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import os
-import pwd
 import secrets
 import shutil
 import signal
@@ -19,15 +18,13 @@ from typing import TYPE_CHECKING, Final
 
 import psutil
 
-from deploy.local.account import CALLER, ENVIRONMENT, UNPRIVILEGED, Account
+from deploy.local.account import ENVIRONMENT, Account
+from deploy.local.kafka.account import account_for, within_reach
 from deploy.local.kafka.configuration import write_configuration
 from deploy.local.kafka.jars import KafkaError, Programs
 from deploy.local.parent import STARTER, ends_with_parent
-from deploy.local.server import ends
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from deploy.local.kafka.configuration import Node
 
 STOPPED_WITHIN: Final = timedelta(seconds=5)
@@ -46,12 +43,12 @@ def start(node: Node, programs: Programs, *, cluster: str | None = None) -> psut
     """Start a node, on new data of the ``cluster`` when it has none. Raises KafkaError when that cannot be made."""
     kill(node)  # one left over by a runner that was killed; nobody else uses this folder
     node.folder.mkdir(parents=True, exist_ok=True)
-    account = _account(node)
-    libs = _within_reach(programs, account, node)
+    account = account_for(node.data)
+    reached = within_reach(programs, account, node.folder)
     write_configuration(node)
     if not _is_formatted(node):
-        _format(node, Programs(programs.java, libs), account, cluster or new_cluster())
-    process = STARTER.submit(_begin, node, Programs(programs.java, libs), account).result()
+        _format(node, reached, account, cluster or new_cluster())
+    process = STARTER.submit(_begin, node, reached, account).result()
     (node.folder / "pid").write_text(f"{process.pid}\n", "ascii")
     return process
 
@@ -76,7 +73,7 @@ def stop(node: Node) -> None:
     with suppress(psutil.NoSuchProcess):
         process.terminate()
         process.send_signal(signal.SIGCONT)
-    if not ends(process, STOPPED_WITHIN):
+    if not _is_gone(process):
         kill(node)
 
 
@@ -87,13 +84,22 @@ def kill(node: Node) -> None:
         return
     with suppress(psutil.NoSuchProcess):
         process.kill()
-    ends(process, STOPPED_WITHIN)
+    _is_gone(process)
 
 
 def wipe(node: Node) -> None:
     """Remove everything that a node kept; it begins anew as another Kafka. It must have ended."""
     (node.folder / "formatted").unlink(missing_ok=True)
     shutil.rmtree(node.data, ignore_errors=True)
+
+
+def _is_gone(process: psutil.Process) -> bool:
+    """Wait for an end with all its threads, which hold the ports until then; False when it takes too long."""
+    try:
+        process.wait(STOPPED_WITHIN.total_seconds())
+    except psutil.TimeoutExpired:
+        return False
+    return True
 
 
 def _begin(node: Node, programs: Programs, account: Account) -> psutil.Process:
@@ -131,7 +137,7 @@ def _format(node: Node, programs: Programs, account: Account, cluster: str) -> N
     for folder in (node.data, node.folder / "tmp"):
         folder.mkdir(mode=0o700, exist_ok=True)
         account.own(folder)
-    command = ("kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(node.properties))
+    command = ("kafka.tools.StorageTool", "format", f"--cluster-id={cluster}", "-c", str(node.properties))
     logged = f"-Dlog4j2.configurationFile={node.folder}/log4j2.yaml"
     done = account.run(programs.java, logged, "-cp", f"{programs.libs}/*", *command)
     if done.returncode != 0:
@@ -140,28 +146,3 @@ def _format(node: Node, programs: Programs, account: Account, cluster: str) -> N
             "Free some space or correct what it names; it is tried again."
         )
     (node.folder / "formatted").write_text(f"{cluster}\n", "ascii")  # A crash before this: formatted anew.
-
-
-def _account(node: Node) -> Account:
-    """Return whom the node runs as: never root, which owns the rest of this machine; else whoever runs this."""
-    if os.geteuid() != 0:
-        return CALLER
-    try:
-        owner = node.data.stat().st_uid if node.data.is_dir() else 0
-        entry = pwd.getpwuid(owner) if owner else pwd.getpwnam(UNPRIVILEGED)
-    except KeyError:
-        raise KafkaError(f"no account for Apache Kafka: {UNPRIVILEGED} is not known here") from None
-    return Account(entry.pw_name, entry.pw_uid, entry.pw_gid)
-
-
-def _within_reach(programs: Programs, account: Account, node: Node) -> Path:
-    """Return jars that the account can read: the fetched ones, else a copy beside the data."""
-    if account.can("-r", next(iter(programs.libs.iterdir()))):
-        return programs.libs
-    copy = node.folder / f"libs-{programs.version}"
-    if not copy.exists():
-        unfinished = copy.with_name(f"{copy.name}.unfinished")
-        shutil.rmtree(unfinished, ignore_errors=True)
-        shutil.copytree(programs.libs, unfinished)
-        unfinished.rename(copy)  # A crash before this leaves a directory that the next start removes.
-    return copy

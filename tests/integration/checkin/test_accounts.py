@@ -1,6 +1,7 @@
 """People who sign in: passwords, sessions, the lock, and calls for help that none of it keeps out."""
 
 from datetime import timedelta
+from typing import Any
 
 import asyncpg
 import httpx2
@@ -12,6 +13,7 @@ from services.checkin.domain import MOST_WRONG
 from shared.runtime import identity
 from shared.runtime.asking import COOKIE
 from shared.runtime.identity import Authority
+from shared.runtime.log import Loaded, load
 from tests.support.services import bearer
 from tests.support.world import ANNA, BEN, CARA, World
 
@@ -47,11 +49,11 @@ async def signed_in(world: World) -> str:
     return answer.cookies[COOKIE]
 
 
-async def status(world: World, secret: str, path: str = f"/workers/{ANNA}", method: str = "GET", **more: object) -> int:
+async def status(world: World, secret: str, path: str = f"/workers/{ANNA}", method: str = "GET", **more: Any) -> int:
     """Ask by a cookie, where nobody has kept what it stood for."""
     world.installation.running["checkin"].authority.sessions._known.clear()  # noqa: SLF001 -- ten seconds later
     async with browser(world, secret) as client:
-        answer = await client.request(method, path, **more)  # type: ignore[arg-type]
+        answer = await client.request(method, path, **more)
     return answer.status_code
 
 
@@ -273,9 +275,9 @@ async def test_a_session_that_begins_while_the_password_is_changed_opens_nothing
     authority: Authority = world.installation.running["checkin"].authority
     begin = authority.sessions.begin
 
-    async def late(*given: object) -> object:
+    async def late(*given: Any) -> object:
         await world.done(None, "PUT", f"/workers/{ANNA}/password", {"login": LOGIN, "password": OTHER})
-        return await begin(*given)  # type: ignore[arg-type]
+        return await begin(*given)
 
     monkeypatch.setattr(authority.sessions, "begin", late)
     assert (await sign_in(world, CREDENTIALS)).status_code == 401
@@ -346,11 +348,11 @@ async def test_a_hash_of_older_parameters_is_made_anew_when_the_password_is_show
 
 async def test_grants_are_read_again_only_where_they_changed(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     wholly: list[str] = []
-    load = identity.load  # type: ignore[attr-defined]
 
-    async def noted(pool: object, streams: list[str], *more: object, tails: object = None) -> object:
-        wholly.extend(streams if tails is None else [])
-        return await load(pool, streams, *more, **({} if tails is None else {"tails": tails}))  # type: ignore[arg-type]
+    async def noted(*given: Any, **more: Any) -> Loaded:
+        _, streams = given
+        wholly.extend([] if "tails" in more else streams)
+        return await load(*given, **more)
 
     await world.done(BEN, "GET", f"/workers/{ANNA}")
     monkeypatch.setattr(identity, "load", noted)

@@ -163,7 +163,9 @@ async def test_a_wrong_password_another_mechanism_and_another_security_are_named
     found(await carries(patient, careless.secured), "kafka_security_differs")
     found(await carries(patient, careless.bootstrap, kafka_security="ssl"), "kafka_tls_refused")
     password.write_text("right\n")
-    assert "kafka_reached" in codes(await carries(patient, careless.secured, **plain))
+    taken = await carries(patient, careless.secured, **plain)
+    assert "kafka_reached" in codes(taken)
+    found(taken, "kafka_password_unprotected")
 
 
 async def test_a_file_of_a_secret_that_is_gone_is_named(patient: Patient, tmp_path: Path) -> None:

@@ -115,7 +115,9 @@ async def without_topic(bootstrap: str, topic: str = VISITS) -> None:
     client = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
     await client.start()
 
+    import time; t=time.monotonic()
     async def gone() -> bool:
+        print("TOPIC", time.monotonic()-t)
         if topic not in await client.list_topics():
             return True
         await client.delete_topics([topic])

@@ -13,6 +13,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from shared.contracts.carried import read
 from shared.contracts.topics import VISITS
 from shared.runtime.log import Append, Write
+from shared.runtime.relay_lease import LASTS, Lease
 from tests.integration.kafka.relaying import Site, ended, site, until, without_topic
 from tests.store.appending import BY, T0, Writer, appends, disclosed, to
 from tests.support.kafka import Broker
@@ -121,6 +122,19 @@ async def test_a_record_too_large_for_the_topic_is_passed_over_and_keeps_no_othe
     assert positions == {1, 2, 3, 4, 5, 7, 8, 9, 10, 11}
 
 
+async def test_a_record_too_large_among_many_of_its_visit_is_the_only_one_passed_over(here: Site) -> None:
+    await _topic_that_takes(here.bootstrap, 80_000)
+    await here.checkin.append(to("visit-v1", 0, 300, visit_id="v1"))
+    await here.checkin.append(to(f"visit-{'x' * 100_000}", 0, 1, visit_id="v1"))
+    await here.checkin.append(to("visit-v1", 300, 150, visit_id="v1"))
+
+    relay = await here.relay()
+    await here.published(relay)
+
+    first_seen = dict.fromkeys(read(VISITS, one.headers, one.value).place.position for one in await here.topic())
+    assert list(first_seen) == [*range(1, 301), *range(302, 452)]
+
+
 async def test_one_of_two_relays_publishes_and_the_other_goes_on_when_it_has_ended(here: Site) -> None:
     first = await here.relay("1")
     await until(lambda: first.state.word == "publishing")
@@ -151,18 +165,22 @@ async def test_a_relay_whose_lease_went_to_another_stops_and_moves_nothing_any_m
     assert positions == {1, 2, 3}
 
 
-async def test_one_of_two_relays_goes_on_within_a_lease_of_the_others_death(here: Site) -> None:
+async def test_the_other_of_two_relays_goes_on_when_the_lease_of_one_that_died_has_run_out(
+    here: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
     first = await here.relay("1")
     await until(lambda: first.state.word == "publishing")
     second = await here.relay("2")
     await until(lambda: second.state.word == "standing_by")
+    monkeypatch.setattr(Lease, "release", _nothing)  # whoever dies gives nothing back
 
-    await here.admin.execute("UPDATE log.relay SET holder = 'a process that died'")
+    await ended(here.tasks["1"])
     began = time.monotonic()
     await here.append(3)
-    await until(lambda: (first.state.position, second.state.position) == (3, 3))
+    await here.published(second)
 
-    assert time.monotonic() - began < 8
+    assert 3 < time.monotonic() - began < 3 * LASTS.total_seconds()
+    assert len(await here.topic()) == 3
 
 
 async def test_without_a_kafka_a_relay_does_nothing(here: Site) -> None:
@@ -172,6 +190,10 @@ async def test_without_a_kafka_a_relay_does_nothing(here: Site) -> None:
     assert relay.state.word == "off"
     assert await here.cursor() == {}
     assert await here.topic() == []
+
+
+async def _nothing(_lease: Lease, _epoch: int) -> None:
+    """Do nothing."""
 
 
 async def _disclose(audit: Writer) -> None:

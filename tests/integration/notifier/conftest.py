@@ -141,14 +141,18 @@ def asks(*worker_ids: str, first: int = 1, episode: str = EPISODE) -> tuple[Ask,
     )
 
 
-async def opened(world: World, *worker_ids: str, trigger: Trigger = "check_in_missed") -> tuple[Event, Event]:
+Opening = tuple[EscalationOpened, StepStarted]
+"""An escalation and its first step."""
+
+
+async def opened(world: World, *worker_ids: str, trigger: Trigger = "check_in_missed") -> Opening:
     """Return an escalation that opens now and whose first step tells these people."""
     return await opening_of(world, VISIT, *worker_ids, trigger=trigger)
 
 
 async def opening_of(
     world: World, visit_id: str, *worker_ids: str, trigger: Trigger = "check_in_missed", **more: Any
-) -> tuple[EscalationOpened, StepStarted]:
+) -> Opening:
     """Return the same of another visit of Walt's, or with other facts."""
     now = await world.installation.clock.now()
     episode = f"{visit_id}.1"

@@ -89,10 +89,9 @@ async def test_a_mail_says_who_missed_what_and_what_to_do_and_has_the_personal_l
     events = await opened(world, SUE)
     await world.escalates(*events)
     (mail,) = await arrivals(world.mail, 1)
-    due_at: datetime = events[0].due_at  # type: ignore[attr-defined]
     code = await link_code(world.installation.running["notifier"].keyring, EPISODE, SUE)
     assert mail["subject"] == "Lonewatch: Walt Alone missed a check-in"
-    assert f"{due_at:%H:%M} UTC" in mail["body"]
+    assert f"{events[0].due_at:%H:%M} UTC" in mail["body"]
     assert "acknowledge" in mail["body"]
     assert f"{PUBLIC_URL}/escalation/e/{code}" in mail["body"].split()
     assert mail["message_id"] == f"<{FIRST}.sue-mail@localhost>"

@@ -14,7 +14,7 @@ from shared.contracts import audits, carried, troubles, visits
 from shared.contracts.asyncapi_record import ENVELOPE, HEADERS, OPTIONAL
 from shared.contracts.base import Event
 from shared.contracts.envelope import EVENT_TYPES, Envelope
-from shared.contracts.topics import TOPIC_OF_SERVICE, TOPICS, topic_of
+from shared.contracts.topics import TOPIC_OF_SERVICE, TOPICS, shard_of, topic_of
 from shared.runtime.log import Append, By, Write
 from shared.runtime.records import compose, instant
 from tests.support.asyncapi import DOCUMENT, at, document, objections
@@ -63,9 +63,8 @@ def record(stream_id: str, event: Event) -> dict[str, Any]:
 
 
 def test_the_document_is_of_today() -> None:
-    assert DOCUMENT.read_text("utf-8") == document_text(), (
-        "it is made from the contracts: write it anew with 'make asyncapi'"
-    )
+    again = "it is made from the contracts; write it again: lonewatch topics --asyncapi docs/asyncapi.json"
+    assert DOCUMENT.read_text("utf-8") == document_text(), again
 
 
 def test_every_reference_leads_somewhere() -> None:
@@ -164,3 +163,16 @@ def test_the_page_for_integrators_names_every_topic_header_and_member() -> None:
     assert [(name.strip("`"), owner, followers) for name, owner, _, followers in rows] == [
         (topic.name, topic.owner, ", ".join(topic.followers)) for topic in TOPICS
     ]
+
+
+def test_the_example_on_the_page_for_integrators_is_what_the_document_says() -> None:
+    page = (DOCUMENT.parent / "integrating.md").read_text("utf-8")
+    example = orjson.loads(page.split("```json\n")[1].split("```")[0])
+    headers = dict(
+        line.split("=", 1) for line in page.splitlines() if re.match(r"(ce_\w+|content-type|correlation_id)=", line)
+    )
+    assert objections(example["type"], "payload", example) == []
+    assert objections(example["type"], "headers", headers) == []
+    assert set(headers) == set(HEADERS)
+    assert example["shard"] == shard_of(headers["ce_partitionkey"]) == int(headers["ce_shard"])
+    assert headers["ce_id"] == example["event_id"]

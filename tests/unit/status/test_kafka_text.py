@@ -84,3 +84,8 @@ def test_shards_that_are_behind_by_more_than_a_second_are_listed_five_at_most_th
 
 def test_nothing_is_listed_where_nothing_is_behind() -> None:
     assert list(lag_lines({"checkin": {"kafka": carried(lag=[lag(0.4)])}})) == []
+
+
+def test_a_service_that_does_not_know_how_far_it_is_behind_is_not_taken_for_one_that_is_not() -> None:
+    (line,) = lag_lines({"checkin": {"kafka": carried(lag=None)}})
+    assert line == "The log does not say in time how far some are behind."

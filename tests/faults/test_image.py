@@ -1,0 +1,202 @@
+"""The image, built here: everything in it starts as its own user, and the demo's story comes true out of it.
+
+A campaign: a build takes half a minute and needs Docker's engine, or buildah as root. PostgreSQL and Kafka are beside it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import shutil
+import subprocess
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx2
+import psutil
+import pytest
+
+from deploy.database import SERVICES
+from deploy.demo import POLICY
+from deploy.image.build import build
+from deploy.image.containers import FIRST_ADMINISTRATOR, Containers, containers
+from deploy.image.engine import Engine, NoEngineError, end
+from deploy.image.engines import engine
+from deploy.image.make_secrets import ACCOUNT
+from deploy.image.trial import becomes_well, folder, trial
+from deploy.local.installation import free_port
+from deploy.local.postgres import Server
+from deploy.story import Arrival, Story
+from tests.support.campaign import PROVING
+from tests.support.compose import ROOT, dotenv, filled_in
+from tests.support.kafka import Broker
+from tests.support.postgres import shared_server
+from tests.support.sinks import MailSink, WebhookSink
+
+pytestmark = pytest.mark.skipif(not PROVING, reason="building an image takes minutes and an engine: make prove")
+
+TAG = "localhost/lonewatch:proof"
+SPEED = 60.0
+TOLD_WITHIN = 180.0
+"""Seconds for the story, which takes one minute at this speed."""
+
+PARSER = "github.com/compose-spec/compose-go/v2/cmd@v2.16.2"
+"""The Compose specification's own parser, by the coordinates of its Go module."""
+
+
+@pytest.fixture(scope="module")
+def using() -> Iterator[Engine]:
+    """An engine that has built the image."""
+    try:
+        found = engine()
+    except NoEngineError as error:
+        pytest.skip(str(error))
+    build(found, TAG)
+    yield found
+    found.remove()
+
+
+@pytest.fixture
+def beside() -> Iterator[Server]:
+    """A PostgreSQL of this test's own: the image makes its own roles and databases in it."""
+    with shared_server() as server:
+        yield server
+
+
+@dataclass
+class Place:
+    """The image at work, and what reached people."""
+
+    made: Containers
+    url: str
+    token: str
+    arrivals: list[Arrival]
+    webhook: str
+
+
+@asynccontextmanager
+async def at_work(using: Engine, server: Server, bootstrap: str) -> AsyncIterator[Place]:
+    """Run the migration, the services and the front out of the image; mail and webhooks end here."""
+    arrivals: list[Arrival] = []
+    with folder() as at:
+        async with (
+            MailSink(at / "mail.jsonl", arrived=lambda one: arrivals.append(Arrival.of_mail(one))) as mail,
+            WebhookSink(at / "hooks.jsonl", arrived=lambda one: arrivals.append(Arrival.of_webhook(one))) as webhook,
+        ):
+            more = {
+                "LONEWATCH_SMTP_HOST": mail.host,
+                "LONEWATCH_SMTP_PORT": str(mail.port),
+                "LONEWATCH_KAFKA_BOOTSTRAP": bootstrap,
+            }
+            with containers(using, TAG, at, server, more) as made:
+                port = free_port()
+                await asyncio.to_thread(start, made, port)
+                said = await asyncio.to_thread(lambda: made.run("cat", FIRST_ADMINISTRATOR, entry=False))
+                assert said.returncode == 0, said.stderr
+                yield Place(made, f"http://127.0.0.1:{port}", said.stdout.strip(), arrivals, webhook.url)
+
+
+def start(made: Containers, port: int) -> None:
+    """Migrate, start everything, and return when the image's own health check says that each is well."""
+    migrated = made.run("migrate", environment=made.migration())
+    assert migrated.returncode == 0, migrated.stdout + migrated.stderr
+    environments = {service: made.service(service, f"http://127.0.0.1:{port}") for service in SERVICES}
+    environments["front"] = made.front(port, tls=False)
+    for name, environment in environments.items():
+        made.start(name, environment)
+    for name, environment in environments.items():
+        becomes_well(made, name, environment)
+
+
+def out_of_the_image(process: subprocess.Popen[bytes]) -> bool:
+    """Say whether a program runs as the image's user on the image's files: what stands around it is the engine."""
+    program = psutil.Process(process.pid)
+    while children := program.children():
+        program = children[-1]
+    return program.uids().real == ACCOUNT and Path(f"/proc/{program.pid}/root").readlink() != Path("/")
+
+
+async def test_everything_in_the_image_starts_as_its_user_and_becomes_ready(using: Engine) -> None:
+    said: list[str] = []
+    await asyncio.to_thread(trial, using, TAG, said.append)
+    assert f"start as user {ACCOUNT}" in said[0]
+    assert said[-1] == "all have ended in order"
+
+
+async def test_the_demos_story_comes_true_out_of_the_image(using: Engine, beside: Server, kafka: Broker) -> None:
+    async with at_work(using, beside, kafka.bootstrap) as place:
+        if using.name == "buildah":  # an engine's processes are not children of this one
+            assert [name for name in SERVICES if not out_of_the_image(place.made.started[name])] == []
+        story = Story(place.url, place.token, SPEED, "example.org", place.webhook, place.arrivals, lambda _: None)
+        try:
+            await story.prepare(POLICY)
+            async with asyncio.timeout(TOLD_WITHIN):
+                await story.play()
+        finally:
+            await story.close()
+        assert sorted(story.visits.values()) == ["ended_well", "helped", "missed_then_safe"]
+        assert await by_topic(place.made) > 0
+        ended = {name: await asyncio.to_thread(end, place.made.started.pop(name), 15.0) for name in SERVICES}
+        assert ended == dict.fromkeys(SERVICES, 0)
+
+
+async def by_topic(made: Containers) -> float:
+    """Return how many records the services took from Kafka."""
+    total = 0.0
+    async with httpx2.AsyncClient(trust_env=False) as client:
+        for port in made.ports.values():
+            text = (await client.get(f"http://127.0.0.1:{port}/metrics")).text
+            found = re.findall(r'^lonewatch_feed_applied_total\{[^}]*via="topic"[^}]*\} (\S+)$', text, re.MULTILINE)
+            total += sum(map(float, found))
+    return total
+
+
+def tool(name: str) -> str:
+    """Return a program that judges our files, or skip."""
+    found = shutil.which(name)
+    if found is None:
+        pytest.skip(f"{name} is not installed here")
+    return found
+
+
+def judged(line: list[str], at: Path) -> str:
+    """Run a judge, who must be content; return what it said."""
+    done = subprocess.run(line, cwd=at, capture_output=True, text=True, timeout=600, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_the_compose_specifications_own_parser_takes_the_file(tmp_path: Path) -> None:
+    go = tool("go")
+    (tmp_path / "docker-compose.yml").write_text(filled_in(), encoding="utf-8")
+    resolved = judged([go, "run", PARSER, "docker-compose.yml"], tmp_path)
+    assert dotenv()["LONEWATCH_PUBLIC_URL"] in resolved
+
+
+def test_the_parser_refuses_a_word_that_compose_does_not_know(tmp_path: Path) -> None:
+    go = tool("go")
+    text = filled_in().replace("  mem_limit: 512m", "  memory_limit: 512m")
+    assert text != filled_in()
+    (tmp_path / "docker-compose.yml").write_text(text, encoding="utf-8")
+    done = subprocess.run(
+        [go, "run", PARSER, "docker-compose.yml"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
+    )
+    assert done.returncode != 0
+    assert "memory_limit" in done.stderr
+
+
+def test_hadolint_finds_nothing_in_the_dockerfile() -> None:
+    assert judged([tool("hadolint"), "Dockerfile"], ROOT) == ""
+
+
+def test_compose_lint_finds_nothing_high_in_the_compose_file(tmp_path: Path) -> None:
+    (tmp_path / "docker-compose.yml").write_text(filled_in(), encoding="utf-8")
+    said = judged([tool("compose-lint"), "check", "--fail-on", "high", "docker-compose.yml"], tmp_path)
+    assert "PASS" in said
