@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from pathlib import Path
 from typing import Any
@@ -10,9 +11,8 @@ from urllib.parse import urlsplit
 import asyncpg
 import pytest
 
-from deploy.database import KEYS_DATABASE, LOG_DATABASE, SERVICES, address
+from deploy.database import KEYS_DATABASE, LOG_DATABASE, SERVICES, address, log_migrations, prepare
 from deploy.local.installation import free_port
-from deploy.local.postgres import Server
 from deploy.migrate import Settings, run
 from tests.support.services import PASSWORD
 
@@ -24,44 +24,52 @@ def settings(admin: str, **more: Any) -> Settings:
 
 
 def test_a_server_is_prepared_once_and_a_second_time_nothing_is_done(
-    postgres_server: Server, capsys: pytest.CaptureFixture[str]
+    postgres_address: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run(settings(postgres_server.dsn())) == 0
-    first = capsys.readouterr().out
-    assert "log/0001" in first
-    assert "audit/" in first
-    assert "keys/0001" in first
-    assert run(settings(postgres_server.dsn())) == 0
+    assert run(settings(postgres_address)) == 0
+    capsys.readouterr()
+    assert run(settings(postgres_address)) == 0
     assert capsys.readouterr().out == "The database is up to date.\n"
+    assert asyncio.run(reached_by_audit(postgres_address)) == ["lonewatch_audit"] * 2
 
 
-async def test_a_service_reaches_both_databases_with_its_password(postgres_server: Server) -> None:
+async def test_what_was_applied_is_returned_in_order_and_then_nothing_is(postgres_address: str) -> None:
+    passwords = dict.fromkeys(SERVICES, PASSWORD)
+    applied = await prepare(postgres_address, passwords, "_returned")
+    assert applied == [*(name for name, _ in log_migrations()), *(name for name in applied if name.startswith("keys/"))]
+    assert applied[-1].startswith("keys/")
+    assert await prepare(postgres_address, passwords, "_returned", encrypted=None) == []
+
+
+async def reached_by_audit(admin: str) -> list[str]:
+    """Return who a service is in both databases, with its own password."""
+    found = []
     for database in (LOG_DATABASE, KEYS_DATABASE):
-        at = address(postgres_server.dsn(), database, "lonewatch_audit", PASSWORD)
-        connection = await asyncpg.connect(at, ssl=False)
-        assert await connection.fetchval("SELECT current_user") == "lonewatch_audit"
+        connection = await asyncpg.connect(address(admin, database, "lonewatch_audit", PASSWORD), ssl=False)
+        found.append(await connection.fetchval("SELECT current_user"))
         await connection.close()
+    return found
 
 
 def test_the_administrators_password_may_stand_in_a_file(
-    postgres_server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    postgres_address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "password").write_text(f"{postgres_server.password}\n")
+    parts = urlsplit(postgres_address)
+    (tmp_path / "password").write_text(f"{parts.password}\n")
     monkeypatch.setenv("LONEWATCH_ADMIN_PASSWORD_FILE", str(tmp_path / "password"))
-    assert run(settings(f"postgresql://postgres@127.0.0.1:{postgres_server.port}/postgres")) == 0
+    assert run(settings(f"postgresql://{parts.username}@{parts.hostname}:{parts.port}/postgres")) == 0
 
 
-def test_a_wrong_password_is_said_to_be_one(postgres_server: Server, capsys: pytest.CaptureFixture[str]) -> None:
-    parts = urlsplit(postgres_server.dsn())
+def test_a_wrong_password_is_said_to_be_one(postgres_address: str, capsys: pytest.CaptureFixture[str]) -> None:
+    parts = urlsplit(postgres_address)
     wrong = f"postgresql://postgres:wrong@{parts.hostname}:{parts.port}/postgres"
     assert run(settings(wrong)) == os.EX_NOPERM
     assert "The server refuses: password authentication failed" in capsys.readouterr().err
 
 
-def test_somebody_who_may_not_make_roles_is_refused(
-    postgres_server: Server, capsys: pytest.CaptureFixture[str]
-) -> None:
-    by = address(postgres_server.dsn(), LOG_DATABASE, "lonewatch_audit", PASSWORD)
+def test_somebody_who_may_not_make_roles_is_refused(postgres_address: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(settings(postgres_address)) == 0
+    by = address(postgres_address, LOG_DATABASE, "lonewatch_audit", PASSWORD)
     assert run(settings(by)) == os.EX_NOPERM
     assert "LONEWATCH_ADMIN_DATABASE" in capsys.readouterr().err
 
