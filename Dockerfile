@@ -54,5 +54,5 @@ WORKDIR /opt/lonewatch/release
 USER 10001:10001
 EXPOSE 8080 8443
 STOPSIGNAL SIGTERM
-HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=3 CMD ["python3", "-m", "deploy.image", "health"]
+HEALTHCHECK --interval=15s --timeout=5s --start-period=60s --retries=3 CMD ["python3", "-m", "deploy.image", "health"]
 ENTRYPOINT ["python3", "-m", "deploy.image"]

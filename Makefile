@@ -11,7 +11,7 @@ LOCK := UV_CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/uv pip compile --quiet --un
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup kafka demo up check test prove requirements lock clean
+.PHONY: help setup kafka demo up check test prove image requirements lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -54,6 +54,9 @@ test: $(READY) ## all that must hold at every landing: at most 12 minutes, two f
 prove: $(READY) ## campaigns of faults: the same tests, larger and one after another; an hour or more (ARGS: pytest's)
 	@$(JARS)
 	@LONEWATCH_PROVE=1 $(BIN)/python -m pytest tests/faults tests/system tests/store $(ARGS)
+
+image: $(READY) ## build the container image and try it; needs Docker, or Debian's buildah as root (ARGS: --base, --tag)
+	@$(BIN)/python -m deploy.image.build $(ARGS)
 
 requirements: $(READY) ## each requirement with how many tests carry it; fails where one has none
 	@$(BIN)/python -m tests.support.requirements

@@ -33,9 +33,9 @@ def kafka_line(kafka: Mapping[str, Any] | None) -> str:
 def _state(part: Mapping[str, Any], more: str = "") -> str:
     """Return what a part does; of what is not well since when, and why."""
     said = " ".join(filter(None, (part["state"].replace("_", " "), more)))
-    if part["state"] in _WELL or "since" not in part:
+    if part["state"] in _WELL or "entered_at" not in part:
         return said
-    return f"{said} since {part['since']}" + (f" ({part['why']})" if part["why"] else "")
+    return f"{said} since {part['entered_at'][:19]}Z" + (f" ({part['why']})" if part["why"] else "")
 
 
 def _share(kafka: Mapping[str, Any]) -> str:

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 from pydantic import ValidationError
+from pydantic_settings import SettingsError
 
 from deploy.client import RefusedError
 from deploy.status_asking import asked
@@ -53,6 +54,8 @@ async def _doctor(folder: Path | None, *, as_json: bool) -> None:
             "settings_wrong",
             f"These settings are missing or wrong: {missing}. Set them as the service has them, or give --state.",
         ) from None
+    except SettingsError as error:
+        raise RefusedError("settings_wrong", str(error)) from None
     findings = await examine(target)
     for finding in findings:
         console.print(f"{_SIGNS[finding.level]} {finding.code}: ", end="")

@@ -11,6 +11,7 @@ from deploy.doctor import (
     channels,
     connections,
     kafka,
+    kafka_work,
     keys,
     machine,
     mail,
@@ -55,8 +56,8 @@ OF_THE_LOG = (
     people.somebody_administers,
     people.operator_is_reachable,
     people.ladders_reach_somebody,
-    kafka.records_are_published,
-    kafka.services_follow,
+    kafka_work.records_are_published,
+    kafka_work.services_follow,
 )
 """What one connection to the log shows."""
 

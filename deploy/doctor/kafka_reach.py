@@ -104,7 +104,7 @@ def _refused(where: str, settings: KafkaSettings, failure: Exception) -> Finding
             remedy = f"Give the port at which Kafka speaks TLS, or set {_SECURITY} to what this one speaks."
             return warning("kafka_tls_refused", f"{where} makes no TLS connection with us.", remedy)
         case KafkaError():
-            remedy = f"Set {_SECURITY} to what this port of Kafka speaks; it is {settings.security}."
+            remedy = f"Set {_SECURITY} (it is {settings.security}) to what this port of Kafka wants, and a certificate where it asks."
             return warning("kafka_security_differs", f"{where} ends the conversation.", remedy)
     remedy = "Start it, or put the right address into LONEWATCH_KAFKA_BOOTSTRAP; see that no firewall stands between."
     return warning("kafka_unreachable", f"{where} does not answer ({type(failure).__name__}).", remedy)

@@ -30,7 +30,7 @@ SECRETS = "/run/secrets"
 """Where an engine puts a container's secrets."""
 
 FIRST_ADMINISTRATOR = "/var/lib/lonewatch/first-administrator"
-"""Where checkin leaves the first administrator's token: the one folder of the image that its user may write."""
+"""Where checkin leaves the first administrator's token: the one folder of the image that its account may write."""
 
 ENDS_WITHIN = 15.0
 """Seconds for one program to end in order: a service takes at most 6, a slow machine twice that."""

@@ -1,6 +1,6 @@
 """The two engines: Docker where it answers, else Debian's buildah.
 
-buildah runs as root without an engine: it changes into the image's files, takes on the image's user and environment, and stays
+buildah runs as root without an engine: it changes into the image's files, takes on the image's account and environment, and stays
 on the machine's network. Read-only roots, dropped capabilities and health checks are an engine's, so those are not tried.
 """
 
@@ -83,14 +83,14 @@ class Buildah:
         return [*BUILDAH, "bud", "--isolation", "chroot", *_build_options(given, secrets), "--tag", tag, str(context)]
 
     def prepare(self, tag: str) -> None:
-        """Make one working container out of the image; all programs share its files, which their user cannot write."""
+        """Make one working container out of the image; all programs share its files, which their account cannot write."""
         made = subprocess.run([*BUILDAH, "from", "--pull-never", tag], capture_output=True, text=True, check=True)
         self._container = made.stdout.strip()
 
     def run_line(
         self, words: Sequence[str], environment: Mapping[str, str], mounted: Mapping[Path, str], *, entry: bool = True
     ) -> list[str]:
-        """Run as the image's user, in its working directory."""
+        """Run as the image's account, in its working directory."""
         volumes = [f"--volume={path}:{inside}" for path, inside in mounted.items()]
         options = ["--isolation", "chroot", *_variables(environment), *volumes]
         return [*BUILDAH, "run", *options, self._container, "--", *(ENTRY if entry else ()), *words]

@@ -1,4 +1,4 @@
-"""Try an image: everything in it starts as its user, says what it lacks, and becomes ready beside a PostgreSQL.
+"""Try an image: everything in it starts as its account, says what it lacks, and becomes ready beside a PostgreSQL.
 
 PostgreSQL is the wheel's, on this machine; it and all that is written goes when the trial ends.
 """
@@ -10,7 +10,7 @@ import os
 import ssl
 import tempfile
 import time
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,8 +30,10 @@ READY_WITHIN = 60.0
 
 _LOOK_EVERY = 0.3
 
-REFUSED_TO_ITS_USER = "touch /etc/x || touch /opt/lonewatch/x || touch /usr/local/bin/x || command -v cc gcc pip"
-"""What must fail in the image: writing anywhere that programs come from; a compiler or an installer to make some."""
+REFUSED_TO_ITS_ACCOUNT = (
+    "touch /etc/x || touch /opt/lonewatch/x || touch /usr/local/bin/x || command -v cc || command -v gcc"
+)
+"""What must fail in the image: writing anywhere that programs come from; a compiler to make some."""
 
 
 class TrialError(RuntimeError):
@@ -42,7 +44,7 @@ def trial(using: Engine, tag: str, say: Callable[[str], None]) -> None:
     """Try an image. Raises TrialError."""
     with folder() as at, _server(at) as server, containers(using, tag, at, server) as made:
         _lacks(made)
-        say(f"{', '.join(_programs())} start as user {_user(made)} and say what they lack")
+        say(f"{', '.join(_programs())} start as account {_account(made)} and say what they lack")
         _migrates(made)
         say("migrate has made the roles and databases, and finds nothing to do the second time")
         port = _starts(made)
@@ -86,13 +88,13 @@ def _lacks(made: Containers) -> None:
         )
 
 
-def _user(made: Containers) -> str:
+def _account(made: Containers) -> str:
     """Return whom the image runs as, who must not be root nor able to change it."""
-    user = made.run("id", "-u", entry=False).stdout.strip()
-    _demand(user not in {"", "0"}, f"the image runs as user {user or 'unknown'}")
-    wrote = made.run("sh", "-c", REFUSED_TO_ITS_USER, entry=False)
-    _demand(wrote.returncode != 0, f"the image's user may change the image: {wrote.stdout}{wrote.stderr}")
-    return user
+    account = made.run("id", "-u", entry=False).stdout.strip()
+    _demand(account not in {"", "0"}, f"the image runs as account {account or 'unknown'}")
+    wrote = made.run("sh", "-c", REFUSED_TO_ITS_ACCOUNT, entry=False)
+    _demand(wrote.returncode != 0, f"the image's account may change the image: {wrote.stdout}{wrote.stderr}")
+    return account
 
 
 def _migrates(made: Containers) -> None:
@@ -111,9 +113,10 @@ def _starts(made: Containers) -> int:
     for name, environment in environments.items():
         becomes_well(made, name, environment)
     trusted = ssl.create_default_context(cafile=str(made.folder / "secrets" / "tls_certificate"))
-    connection = http.client.HTTPSConnection("127.0.0.1", port, timeout=10, context=trusted)
-    connection.request("GET", "/checkin/healthz")
-    answer = connection.getresponse()
+    with closing(http.client.HTTPSConnection("127.0.0.1", port, timeout=10, context=trusted)) as connection:
+        connection.request("GET", "/checkin/healthz")
+        answer = connection.getresponse()
+        answer.read()
     _demand(answer.status == http.client.OK, f"the front answered {answer.status}", made.lines("front"))
     return port
 

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from shared.runtime.consumers import Follower, ReadModel, in_schema
 from shared.runtime.log import By, FeedGap
 from shared.runtime.reading import Unreadable, mended, parked, parked_id_of
 from shared.runtime.rows import ByTopic, Row
+from shared.runtime.taking import BY_TOPIC, NotByTopic
 from shared.runtime.telemetry import FED
 from shared.runtime.troubles import Known
 
@@ -48,6 +50,13 @@ READ_MODEL_MOVE = """
 UPDATE SCHEMA.applied SET position = $4 WHERE read_model = $1 AND topic = $2 AND shard = $3
 """
 
+# Whether these hashes are of all the records of a shard between two positions. Uses event_topic_shard (topic, shard,
+# position).
+AS_RECORDED = """
+SELECT array_agg(sha256(e.record) ORDER BY e.position) = $5::bytea[]
+FROM log.event e WHERE e.topic = $1 AND e.shard = $2 AND e.position > $3 AND e.position <= $4
+"""
+
 Instead = dict[int, "Recorded | None"]
 """What stands for records that were set aside, by position: what somebody mended, or nothing."""
 
@@ -63,8 +72,8 @@ class _Aside(Exception):  # noqa: N818 -- says what is to be done with the recor
 async def apply(follower: Follower, model: ReadModel, turn: Turn) -> int:
     """Apply one page of one shard to a read model, with its position, in one transaction; return that position.
 
-    Raises FeedGap while another replica is at it (whether that comes to an end shows at a later look), LeftToNewer, and
-    whatever applying raises that is not yet the record's own fault.
+    Raises FeedGap while another replica is at it (whether that comes to an end shows at a later look), NotByTopic where
+    the log must be read, LeftToNewer, and whatever applying raises that is not yet the record's own fault.
     """
     instead: Instead = {}
     while True:
@@ -88,6 +97,11 @@ async def _apply_page(follower: Follower, model: ReadModel, turn: Turn, instead:
         if applied is None:
             raise FeedGap
         taken = await turn.take(connection, applied)
+        if taken.rows and taken.via == BY_TOPIC:
+            digests = [sha256(row["record"]).digest() for row in taken.rows]
+            upto = taken.rows[-1]["position"]
+            if not await connection.fetchval(AS_RECORDED, topic, shard, applied, upto, digests):
+                raise NotByTopic
         answered = [row for row in taken.rows if row["type"] in model.applies]
         said = _said(follower, model, answered, instead)
         for row in answered:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import asyncpg
 
 from shared.contracts.envelope import Newer, Recorded
-from shared.runtime.log import AlreadyApplied, By, Cause, FeedGap, Unavailable, WrongExpectedVersion
+from shared.runtime.log import AlreadyApplied, By, Cause, FeedGap, NotAsRecorded, Unavailable, WrongExpectedVersion
 from shared.runtime.postgres import LOST
 from shared.runtime.reading import Unreadable, failed, read
 from shared.runtime.rows import ByTopic
@@ -41,8 +41,9 @@ LEFT_TO_NEWER = 5.0
 _ANSWERS_WITHIN = 2.0
 """Seconds in which a database that is not away answers."""
 
-NEVER_THE_RECORDS = (Unavailable, WrongExpectedVersion, FeedGap, AlreadyApplied)
-"""What an append answers when the log is away or somebody else was first: nothing could be parked then either."""
+NEVER_THE_RECORDS = (Unavailable, WrongExpectedVersion, FeedGap, AlreadyApplied, NotAsRecorded)
+"""What an append answers when the log is away, somebody else was first, or a topic brought what the log does not hold:
+nothing could be parked then either."""
 
 NOT_THE_RECORDS = (*NEVER_THE_RECORDS, *LOST)
 """What a handler may raise that says nothing of its record, once: the log is away, or somebody else was first."""

@@ -16,7 +16,7 @@ from shared.contracts.topics import SHARDS
 from shared.runtime.applying import READ_MODEL_BEHIND, READ_MODEL_ROWS, apply
 from shared.runtime.clock import monotonic, pause
 from shared.runtime.consumers import Follower, LeftToNewer, MissingRowError, Reaction, ReadModel, in_schema
-from shared.runtime.log import AlreadyApplied, FeedGap, Unavailable
+from shared.runtime.log import AlreadyApplied, FeedGap, NotAsRecorded, Unavailable
 from shared.runtime.offered import Offered
 from shared.runtime.postgres import LOST
 from shared.runtime.reacting import react
@@ -237,7 +237,8 @@ class Feed:
                 applied = await apply(self._follower, one, turn)
             else:
                 applied = await react(self._follower, one, turn, await self._stands(turn))
-        except NotByTopic:
+        except (NotByTopic, NotAsRecorded) as error:
+            log.warning("feed_reads_the_log", consumer=key[0], topic=key[1], shard=key[2], why=type(error).__name__)
             self._offered.forget(key)
             self._working.want(key, by_log=True)
             return

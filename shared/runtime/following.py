@@ -94,7 +94,7 @@ class FollowingState:
     """What following does at this moment, for people to see."""
 
     word: Word
-    since: datetime
+    entered_at: datetime
     """By this process's own clock."""
     partitions: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     """By topic: those that Kafka has given to this replica."""

@@ -50,15 +50,16 @@ class KafkaStatus:
 
 def _followed(state: FollowingState) -> Mapping[str, Any]:
     partitions = {topic: list(numbers) for topic, numbers in sorted(state.partitions.items())}
-    return {"state": state.word, "since": instant(state.since), "partitions": partitions, "why": state.why}
+    return {"state": state.word, "entered_at": instant(state.entered_at), "partitions": partitions, "why": state.why}
 
 
 def _published(state: RelayState) -> Mapping[str, Any]:
     return {
         "state": state.word,
-        "since": instant(state.since),
+        "entered_at": instant(state.entered_at),
         "position": state.position,
         "behind": state.behind,
+        "behind_seconds": round(state.behind_seconds, 3),
         "why": state.why,
     }
 

@@ -6,12 +6,13 @@ Whatever a record holds, the page goes on: what cannot be read or answered is se
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from hashlib import sha256
 from typing import TYPE_CHECKING
 
 import structlog
 
 from shared.runtime.consumers import Follower, Reaction
-from shared.runtime.log import By, Cause
+from shared.runtime.log import By, Cause, Seen
 from shared.runtime.reading import Unreadable, parked
 from shared.runtime.taking import BY_TOPIC, NotByTopic, Turn
 from shared.runtime.telemetry import FED
@@ -55,6 +56,8 @@ class _Page:
     """The newest of the records that nobody answers and that no commit has moved past yet."""
     skipping: int = 0
     """How many they are."""
+    seen: list[Seen] = field(default_factory=list)
+    """What came by the topic and no commit has moved past yet: the log compares it."""
     known: dict[str, Known] = field(default_factory=dict)
 
     async def take(self, row: Row, stream_id: str) -> None:
@@ -62,11 +65,13 @@ class _Page:
         found = self.follower.readable(self.key, row)
         answered = row["type"] in self.reaction.answers
         if not (answered or isinstance(found, Unreadable)):
+            self._see(row)
             self.skipped = row["position"]
             self.skipping += 1
             return
         await self.catch_up()
-        cause = Cause(*self.key, self.applied, row["position"])
+        self._see(row)
+        cause = self._cause(row["position"])
         if isinstance(found, Unreadable):
             await self._park(row, stream_id, cause, found)
         elif behind := self._behind(row, stream_id):
@@ -105,11 +110,20 @@ class _Page:
         """Move past the records that this consumer has no answer for."""
         if self.skipped is not None:
             by = By(actor=f"system:{self.reaction.consumer}", correlation_id="feed")
-            await self.follower.troubles.commands.move(Cause(*self.key, self.applied, self.skipped), by)
+            await self.follower.troubles.commands.move(self._cause(self.skipped), by)
             self._moved(self.skipped, self.skipping)
             self.skipped, self.skipping = None, 0
+
+    def _see(self, row: Row) -> None:
+        """Remember a record that came by the topic, for the commit that moves past it."""
+        if self.via == BY_TOPIC:
+            self.seen.append((row["position"], sha256(row["record"]).digest()))
+
+    def _cause(self, position: int) -> Cause:
+        return Cause(*self.key, self.applied, position, tuple(self.seen))
 
     def _moved(self, position: int, records: int) -> None:
         """Note that the log says so."""
         self.applied = position
+        self.seen.clear()
         FED.labels(*self.key[:2], self.via).inc(records)

@@ -39,7 +39,7 @@ class RelayState:
     """What a relay does at this moment, for people to see."""
 
     word: Word
-    since: datetime
+    entered_at: datetime
     """By this process's own clock."""
     position: int
     """Up to which the topic is published, by whichever replica."""

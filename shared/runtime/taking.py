@@ -25,7 +25,7 @@ BY_LOG_ALONE = "log_alone"
 
 
 class NotByTopic(Exception):  # noqa: N818 -- says how the record is to be read
-    """A record that came by a topic would be set aside: that is done by the log's own row alone."""
+    """A record that came by a topic is not as the log has it, or would be set aside: that is done by the log's own row."""
 
 
 @dataclass(frozen=True)

@@ -62,7 +62,11 @@ async def test_a_group_that_rebalances_under_load_loses_nothing_and_applies_noth
     assert await check_shown(live.running.dsn()) == []
 
 
-async def test_a_read_model_that_lacks_or_invents_an_event_is_found(live: Live) -> None:
+async def test_a_read_model_that_lacks_or_invents_an_event_is_found(world: LiveWorld) -> None:
+    live = world.live
+    async with load(world) as busy:
+        await busy.goes_on(1)
+    await mark(live)
     changes = (
         "UPDATE audit.visit SET last_position = last_position - 1",
         "UPDATE checkin.visit SET missed = NOT missed",

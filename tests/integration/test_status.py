@@ -119,5 +119,5 @@ async def test_with_kafka_the_status_says_who_follows_and_publishes_and_what_cam
         VISITS: 16,
         ESCALATIONS: 16,
     }
-    assert found["following"]["since"].endswith("Z")
+    assert found["following"]["entered_at"].endswith("Z")
     assert found["relay"]["position"] > 0

@@ -274,7 +274,7 @@ def test_a_topic_has_a_moment_to_bring_a_record_and_then_the_log_is_read(
     runner.run(scene())
 
 
-@pytest.mark.parametrize("wrong", ["record", "type", "event", "position", "shard", "stream"])
+@pytest.mark.parametrize("wrong", ["record", "data", "type", "event", "position", "shard", "stream"])
 def test_what_is_not_what_its_headers_say_is_taken_from_the_log(
     wrong: str, shared_ground: Ground, runner: asyncio.Runner
 ) -> None:
@@ -285,6 +285,7 @@ def test_what_is_not_what_its_headers_say_is_taken_from_the_log(
         (came,) = await shared_ground.records()
         changed = {
             "record": replace(came, record=came.record[:-1]),
+            "data": replace(came, record=came.record.replace(b'"turn":0', b'"turn":7')),
             "type": replace(came, type=ANSWERED[0]),
             "event": replace(came, event_id="another"),
             "position": replace(came, place=replace(came.place, position=came.place.position + 1)),
@@ -292,6 +293,7 @@ def test_what_is_not_what_its_headers_say_is_taken_from_the_log(
             "stream": replace(came, stream_id="escalation-2"),
         }
         before = by("topic")
+        assert changed[wrong] != came
         follows.feed.offer([changed[wrong]])
         await follows.follow()
         await Clock(shared_ground.admin).forward(timedelta(seconds=1))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Collection
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import NamedTuple
 
@@ -22,6 +22,7 @@ from tests.support.waiting import until
 
 APPLIED = "lonewatch_feed_applied_total"
 BEHIND = "lonewatch_relay_behind"
+GENERATIONS = "lonewatch_relay_generations_total"
 
 TOPIC, LOG, LOG_ALONE = "topic", "log", "log_alone"
 """By the topic; by the log although the topic is followed; by the log as long as no topic is."""
@@ -65,7 +66,7 @@ def came_by(counts: Counter[Feed]) -> Counter[str]:
     return ways
 
 
-async def by_topics(live: Live, worker_id: str) -> None:
+async def by_topics(live: Live, worker_id: str, within: float = BY_TOPICS_WITHIN) -> None:
     """Wait until every service applies what comes by the topics; until then there is something new for all of them.
 
     A token is issued each time: every service follows what happens to a worker, and nothing comes of it.
@@ -78,7 +79,7 @@ async def by_topics(live: Live, worker_id: str) -> None:
         found = await applied(live) - before
         return {feed.replica.partition("-")[0] for feed in found if feed.via == TOPIC} == set(SERVICES)
 
-    await until(carried, BY_TOPICS_WITHIN)
+    await until(carried, within)
 
 
 async def relay_behind(live: Live) -> int:
@@ -86,13 +87,28 @@ async def relay_behind(live: Live) -> int:
     return max([int(sample.value) async for _, sample in _samples(live, BEHIND)], default=0)
 
 
+async def republished(live: Live, topics: Collection[str]) -> None:
+    """Wait until these topics have been published again from the beginning, by relays that run since before."""
+
+    async def all_of_them() -> bool:
+        return {sample.labels["topic"] async for _, sample in _samples(live, GENERATIONS) if sample.value} >= set(
+            topics
+        )
+
+    await until(all_of_them, BY_TOPICS_WITHIN)
+
+
 @dataclass(frozen=True)
 class Mark:
     """Where the topics and the counts stood at a moment when all was quiet."""
 
-    records: Counter[str]
+    records: Counter[str] = field(default_factory=Counter)
     """How many records each topic should have brought."""
-    counted: Counter[Feed]
+    counted: Counter[Feed] = field(default_factory=Counter)
+
+
+NEW = Mark()
+"""Where everything stood when the installation was new."""
 
 
 async def mark(live: Live) -> Mark:

@@ -25,6 +25,14 @@ _NEXT = re.compile(r",(?=[a-z][a-z_-]*=)")
 """Between two headers, as kcat writes them."""
 
 
+_NOT_YET = ("Unknown topic or partition", "Leader not available")
+"""What kcat says of a topic that nobody has made, or that was made a moment ago."""
+
+
+class KcatError(RuntimeError):
+    """kcat did not do it; says why in its own words."""
+
+
 @dataclass(frozen=True)
 class Read:
     """A message as kcat shows it."""
@@ -37,9 +45,14 @@ class Read:
 
 
 async def read_topic(bootstrap: str, topic: str) -> list[Read]:
-    """Return everything that a topic holds, from its beginning: each partition in its order."""
+    """Return everything that a topic holds, from its beginning: each partition in its order; nothing before it is made."""
     options = ("-C", "-t", topic, "-o", "beginning", "-e", "-q", "-X", "fetch.wait.max.ms=50", "-f", _FORMAT)
-    return list(_messages(await _kcat("-b", bootstrap, *options)))
+    try:
+        return list(_messages(await _kcat("-b", bootstrap, *options)))
+    except KcatError as error:
+        if any(sign in str(error) for sign in _NOT_YET):
+            return []
+        raise
 
 
 async def partitions_of(bootstrap: str, topic: str) -> int:
@@ -60,7 +73,8 @@ async def _kcat(*options: str) -> bytes:
         if process.returncode is None:
             process.kill()
             await process.wait()
-    assert process.returncode == 0, said.decode(errors="replace")
+    if process.returncode:
+        raise KcatError(said.decode(errors="replace"))
     return out
 
 

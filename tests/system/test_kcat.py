@@ -185,6 +185,7 @@ def seen_by_others(message: Read) -> None:
 
 async def test_kcat_hands_over_any_bytes_so_that_a_difference_would_be_seen(kafka: Broker) -> None:
     topic, values = f"test.{new_id()}", [bytes(range(256)) * 2000, b"", b"\n1 2 3 4 a=b\n", "線".encode()]
+    assert await read_topic(kafka.bootstrap, topic) == []
     admin = AIOKafkaAdminClient(bootstrap_servers=kafka.bootstrap)
     await admin.start()
     await admin.create_topics([NewTopic(topic, num_partitions=1, replication_factor=1)])

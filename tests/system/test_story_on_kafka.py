@@ -11,7 +11,19 @@ from datetime import timedelta
 import pytest
 import pytest_asyncio
 
-from tests.support.applied import LOG, LOG_ALONE, TOPIC, applied, by_topics, came_by, relay_behind
+from tests.support.applied import (
+    LOG,
+    LOG_ALONE,
+    NEW,
+    TOPIC,
+    applied,
+    by_topics,
+    came_by,
+    mark,
+    not_once,
+    relay_behind,
+    republished,
+)
 from tests.support.doctored import doctored
 from tests.support.kafka import Broker
 from tests.support.live import NO_SETTINGS, lonewatch
@@ -34,6 +46,9 @@ AWAY = seconds(3)
 BY_TOPIC = 0.99
 """The share of what feeds apply that comes by the topics while nothing disturbs them."""
 
+
+VISITS, ESCALATIONS, NOTIFICATIONS = (f"lonewatch.{name}.v1" for name in ("visits", "escalations", "notifications"))
+"""The topics that the story leaves something on."""
 
 SOMEBODY = "ada"
 """A worker of the story."""
@@ -62,6 +77,7 @@ async def on_kafka(kafka: Broker, settings: Mapping[str, str] = NO_SETTINGS) -> 
     """Yield who tells the story on an installation that uses a Kafka, and judge the installation at the end."""
     async with lonewatch(kafka=kafka, settings=settings) as live, teller(live) as one:
         yield one
+        assert not_once(NEW, await mark(live)) == []
         await live.check_invariants()
 
 
@@ -113,6 +129,7 @@ async def test_a_kafka_that_is_wiped_in_the_middle_changes_nothing(
         await by_topics(one.live, SOMEBODY)
         told = await one.tell(strike=lambda: asyncio.to_thread(kafka.wipe))
         await by_topics(one.live, SOMEBODY)
+        await republished(one.live, (VISITS, ESCALATIONS, NOTIFICATIONS))
     assert in_time(told, DYING, "while the broker is wiped", say)
     assert_same(told, plain)
 

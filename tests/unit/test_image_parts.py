@@ -9,7 +9,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from deploy.cli import app
 from deploy.database import ROOT
 from deploy.image.__main__ import PROGRAMS, command_line
 from deploy.image.base import named_base
@@ -84,3 +86,10 @@ def test_a_front_is_asked_for_itself_over_tls_where_it_has_a_certificate(*, tls:
     connection, path = question({"LONEWATCH_FRONT": json.dumps(described)})
     assert isinstance(connection, http.client.HTTPSConnection) is tls
     assert (connection.port, path) == (8443, "/")
+
+
+def test_the_doctor_of_a_container_names_a_secrets_file_that_it_cannot_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LONEWATCH_DATABASE_PASSWORD_FILE", "/nowhere/password")
+    done = CliRunner().invoke(app, ["doctor", "--environment"])
+    assert done.exit_code == 1
+    assert "LONEWATCH_DATABASE_PASSWORD_FILE names /nowhere/password, which cannot be read" in done.stderr

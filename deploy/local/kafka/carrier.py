@@ -30,7 +30,8 @@ class Carrier:
 
     sentence: str
     broker: str = "none"
-    """Its name and, where that is known for sure, its release; for those who read JSON."""
+    """Its name and, where that is known for sure, its release; for those who read JSON. One that has to be fetched first
+    may never come."""
     settings: Mapping[str, str] = field(default_factory=dict)
     node: Node | None = None
     """What is to be run for it on this machine."""
@@ -72,11 +73,12 @@ def carrier(state: Path, environment: Mapping[str, str]) -> Carrier:
     if not libs().is_dir() and not can_fetch():
         return log_alone(f"no Maven on this machine to fetch Apache Kafka {VERSION} with")
     node = single(state / "kafka", state / "logs" / "kafka.log")
-    when = "" if libs().is_dir() else ", as soon as it is fetched"
+    here = libs().is_dir()
     settings = {name: environment[name] for name in OF_EVERY_BROKER if name in environment}
     return Carrier(
-        f"Apache Kafka {VERSION} at {node.address} (its own files in {node.folder}){when}",
-        f"Apache Kafka {VERSION}",
+        f"Apache Kafka {VERSION} at {node.address} (its own files in {node.folder})"
+        + ("" if here else ", as soon as it is fetched"),
+        f"Apache Kafka {VERSION}" if here else "none",
         {**settings, SWITCH: "on", BOOTSTRAP: node.address},
         node,
     )

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from deploy.local.ports import HOST, free_ports, port_is_free
+from deploy.local.ports import HOST, lasting_ports, port_is_free
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -68,7 +68,7 @@ def single(folder: Path, output: Path) -> Node:
     said = kept.read_text("ascii").split() if kept.exists() else []
     ports = [int(one) for one in said if one.isdecimal()]
     if len(ports) != 2 or not all(port_is_free(port) for port in ports):  # noqa: PLR2004 -- clients' and voters'
-        ports = free_ports(2)
+        ports = lasting_ports(2)
         kept.write_text(f"{ports[0]} {ports[1]}\n", "ascii")
     return Node(folder.resolve(), output.resolve(), ports[0], (ports[1],))
 
@@ -76,7 +76,7 @@ def single(folder: Path, output: Path) -> Node:
 def several(folder: Path, number: int) -> tuple[Node, ...]:
     """Describe so many nodes of one Kafka, each in a folder of its own, on ports that are free now."""
     folder = folder.resolve()
-    ports = free_ports(2 * number)
+    ports = lasting_ports(2 * number)
     return tuple(
         Node(folder / f"node-{one}", folder / f"node-{one}.log", ports[one - 1], tuple(ports[number:]), one)
         for one in range(1, number + 1)

@@ -38,8 +38,8 @@ OLDEST_JAVA: Final = 17
 FETCHED_WITHIN: Final = 600.0
 """Seconds for Maven: 45 MB on a slow line, and a second runner that waits for the first."""
 
-LAST_LINES: Final = 3
-"""How much of Maven's words an error quotes: its first errors say what it could not resolve."""
+FIRST_ERROR: Final = re.compile(r"\[ERROR\] (.+?)(?: -> \[|\n|$)")
+"""What an error quotes of Maven's words: the first of them says what it could not do, the others where to read on."""
 
 
 class KafkaError(RuntimeError):
@@ -131,8 +131,9 @@ def _fetch(maven: str) -> None:
     except subprocess.TimeoutExpired:
         raise KafkaError(f"Maven did not fetch Apache Kafka {VERSION} within {FETCHED_WITHIN / 60:.0f} min") from None
     if done.returncode != 0 or not any(unfinished.glob(f"kafka_2.13-{VERSION}.jar")):
-        told = [line for line in (done.stdout + done.stderr).splitlines() if "ERROR" in line][:LAST_LINES]
-        raise KafkaError(f"Maven could not fetch Apache Kafka {VERSION}: {' '.join(told) or 'it gave no reason'}")
+        said = FIRST_ERROR.search(done.stdout + done.stderr)
+        reason = said.group(1).strip() if said else "it gave no reason"
+        raise KafkaError(f"Maven could not fetch Apache Kafka {VERSION}: {reason}")
     for one in (unfinished, *unfinished.iterdir()):
         one.chmod(0o755 if one.is_dir() else 0o644)  # the broker's account reads them, whoever fetched
     unfinished.rename(libs())  # A crash before this leaves a directory that the next run removes.

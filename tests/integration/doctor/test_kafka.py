@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from deploy.local.kafka.jars import KafkaError
 from shared.contracts.topics import TOPICS, VISITS
 from shared.runtime.kafka import KafkaSettings
 from shared.runtime.topic_admin import ensure
+from tests.integration.channels.peers import self_signed
 from tests.integration.doctor.conftest import Patient, found, named
 from tests.support.kafka import Broker, own_broker, unavailable
 from tests.support.waiting import until
@@ -144,9 +146,10 @@ async def test_of_several_addresses_the_one_that_does_not_answer_is_named_and_th
     patient: Patient, careless: Careless
 ) -> None:
     gone = f"{HOST}:{free_port()}"
-    findings = await carries(patient, f"{gone}, {careless.bootstrap}")
+    findings = await examine(target(patient, f"{gone}, {HOST}:99999, {careless.bootstrap}"))
     assert gone in found(findings, "kafka_unreachable").sentence
-    assert {"kafka_reached", "kafka_makes_topics"} <= codes(findings)
+    found(findings, "kafka_address_invalid")
+    assert {"kafka_reached", "kafka_makes_topics", "log_append_only"} <= codes(findings)
 
 
 async def test_a_wrong_password_another_mechanism_and_another_security_are_named(
@@ -166,6 +169,19 @@ async def test_a_wrong_password_another_mechanism_and_another_security_are_named
     taken = await carries(patient, careless.secured, **plain)
     assert "kafka_reached" in codes(taken)
     found(taken, "kafka_password_unprotected")
+
+
+async def test_a_certificate_that_nobody_vouches_for_is_named(patient: Patient, tmp_path: Path) -> None:
+    certified, _ = self_signed(tmp_path)
+
+    async def hang_up(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.close()
+
+    async with await asyncio.start_server(hang_up, HOST, 0, ssl=certified) as server:
+        where = f"{HOST}:{server.sockets[0].getsockname()[1]}"
+        found(await carries(patient, where, kafka_security="ssl"), "kafka_certificate_untrusted")
+        known: dict[str, Any] = {"kafka_security": "ssl", "kafka_ca_file": tmp_path / "certificate.pem"}
+        found(await carries(patient, where, **known), "kafka_security_differs")
 
 
 async def test_a_file_of_a_secret_that_is_gone_is_named(patient: Patient, tmp_path: Path) -> None:

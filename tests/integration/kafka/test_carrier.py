@@ -10,6 +10,7 @@ import pytest
 from deploy.local.kafka import jars
 from deploy.local.kafka.__main__ import IF_POSSIBLE, main
 from deploy.local.kafka.carrier import carrier
+from deploy.local.kafka.configuration import several
 from deploy.local.readiness import NotReadyError
 
 MAVEN = """#!/bin/sh
@@ -116,6 +117,19 @@ def test_without_maven_and_without_jars_the_log_is_followed(machine: Machine) ->
     assert carrier(machine.state, {}).sentence.startswith("the log alone: no Maven on this machine")
 
 
+def test_one_that_has_to_be_fetched_is_promised_and_not_counted_on(machine: Machine) -> None:
+    machine.has_java("17.0.1")
+    machine.has_maven()
+
+    chosen = carrier(machine.state, {})
+
+    assert chosen.node is not None
+    assert chosen.settings["LONEWATCH_KAFKA_BOOTSTRAP"] == chosen.node.address
+    assert chosen.sentence.endswith(", as soon as it is fetched")
+    assert chosen.broker == "none"
+    assert machine.fetched == 0
+
+
 def test_one_of_our_own_keeps_its_address_and_speaks_without_a_password(machine: Machine) -> None:
     machine.has_java("17.0.1")
     machine.has_maven()
@@ -128,6 +142,16 @@ def test_one_of_our_own_keeps_its_address_and_speaks_without_a_password(machine:
     assert first.sentence.startswith(f"Apache Kafka {jars.VERSION} at {first.node.address} (its own files in ")
     assert first.settings == {"LONEWATCH_KAFKA": "on", "LONEWATCH_KAFKA_BOOTSTRAP": first.node.address}
     assert second == first
+
+
+def test_no_connection_is_ever_lent_the_port_of_a_broker_that_is_away(tmp_path: Path) -> None:
+    lent = Path("/proc/sys/net/ipv4/ip_local_port_range")
+    first, last = (int(one) for one in lent.read_text().split()) if lent.exists() else (49152, 65535)
+
+    ports = {port for node in several(tmp_path, 3) for port in (node.port, *node.voters)}
+
+    assert len(ports) == 6
+    assert not ports & set(range(first, last + 1))
 
 
 def test_java_home_comes_before_the_path(machine: Machine, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -16,8 +16,8 @@ def carried(**changes: Any) -> dict[str, Any]:
     well: dict[str, Any] = {
         "replica": "1",
         "brokers": ["kafka.example:9092"],
-        "following": {"state": "following", "since": SINCE, "partitions": {"a": [0, 1], "b": [0, 1]}, "why": ""},
-        "relay": {"state": "publishing", "since": SINCE, "position": 7, "behind": 0, "why": ""},
+        "following": {"state": "following", "entered_at": SINCE, "partitions": {"a": [0, 1], "b": [0, 1]}, "why": ""},
+        "relay": {"state": "publishing", "entered_at": SINCE, "position": 7, "behind": 0, "why": ""},
         "applied": [{"consumer": "checkin", "topic": "a", "by_topic": 997, "by_log": 3, "by_log_alone": 40}],
         "lag": [],
     }
@@ -46,11 +46,11 @@ def test_what_was_read_while_no_topic_was_followed_is_no_share_of_it() -> None:
 
 
 def test_what_cannot_connect_is_said_with_since_when_and_why() -> None:
-    gone = {"state": "cannot_connect", "since": SINCE, "partitions": {}, "why": "KafkaConnectionError"}
-    relay = {"state": "cannot_connect", "since": SINCE, "position": 7, "behind": 31, "why": "KafkaConnectionError"}
+    gone = {"state": "cannot_connect", "entered_at": SINCE, "partitions": {}, "why": "KafkaConnectionError"}
+    relay = {"state": "cannot_connect", "entered_at": SINCE, "position": 7, "behind": 31, "why": "KafkaConnectionError"}
     line = kafka_line(carried(following=gone, relay=relay))
-    assert line.startswith(f"kafka: cannot connect since {SINCE} (KafkaConnectionError), ")
-    assert f"relay cannot connect since {SINCE} (KafkaConnectionError), 31 behind" in line
+    assert line.startswith("kafka: cannot connect since 2026-03-02T09:00:00Z (KafkaConnectionError), ")
+    assert "relay cannot connect since 2026-03-02T09:00:00Z (KafkaConnectionError), 31 behind" in line
 
 
 @pytest.mark.parametrize(
