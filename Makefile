@@ -7,7 +7,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 ARGS ?=
 JARS := $(BIN)/python -m deploy.local.kafka --if-possible
 LOCK := UV_CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/uv pip compile --quiet --universal --python-version 3.11 \
-	--generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate $(ARGS)
+	--generate-hashes --no-annotate $(ARGS)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:

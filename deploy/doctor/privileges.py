@@ -39,7 +39,8 @@ WHERE p.pronamespace = 'log'::regnamespace AND p.proname <> 'start_reaction'
 UNION ALL
 SELECT o.role, 'SELECT on log.' || t.kept
 FROM log.owner o
-CROSS JOIN unnest(ARRAY['head', 'event', 'command', 'applied', 'deadline', 'cycle', 'owner', 'stream_kind']) AS t(kept)
+CROSS JOIN unnest(ARRAY['head', 'event', 'command', 'applied', 'deadline', 'cycle', 'owner', 'stream_kind',
+    'relay', 'relay_offset']) AS t(kept)
 WHERE NOT has_table_privilege(o.role, format('log.%I', t.kept), 'SELECT')
 ORDER BY 1, 2
 """
@@ -49,7 +50,9 @@ MISSING = """
 SELECT f.called FROM unnest(ARRAY[
     'log.append(jsonb, jsonb, jsonb, jsonb, bytea[], jsonb)', 'log.load(text[], integer[], text, text)',
     'log.claim_deadlines(text[], integer, interval, text[])', 'log.finish_cycles(text, text[])', 'log.now()',
-    'log.shard(text)', 'log.own_topic()'
+    'log.shard(text)', 'log.own_topic()', 'log.lease_relay(text, interval)',
+    'log.move_relay(bigint, bigint, integer[], bigint[])', 'log.restart_relay(bigint)', 'log.release_relay(bigint)',
+    'log.read_relay(bigint, integer, integer)'
 ]) AS f(called) WHERE to_regprocedure(f.called) IS NULL ORDER BY 1
 """
 

@@ -137,9 +137,7 @@ def parked_id_of(consumer: str, position: int) -> str:
     return f"{consumer.replace(':', '_')}.{position}"
 
 
-def parked(
-    service: str, consumer: str, row: Row, why: Unreadable, behind: str | None = None
-) -> RecordParked:
+def parked(service: str, consumer: str, row: Row, why: Unreadable, behind: str | None = None) -> RecordParked:
     """Return the fact that a row is set aside, and why. It goes by the row: the record may say anything."""
     return RecordParked(
         service=service,

@@ -304,3 +304,19 @@ def test_what_is_not_what_its_headers_say_is_taken_from_the_log(
         assert await shared_ground.admin.fetchval("SELECT count(*) FROM log.event WHERE type LIKE 'trouble%'") == 0
 
     runner.run(scene())
+
+
+def test_a_predecessor_that_is_made_up_hides_no_record(shared_ground: Ground, runner: asyncio.Runner) -> None:
+    async def scene() -> None:
+        follows = await shared_ground.empty()
+        follows.feed.carried = frozenset(TOPICS)
+        for _ in range(3):
+            await shared_ground.append(VISITS, 1, answered=True)
+        *_, last = await shared_ground.records()
+        follows.feed.offer([replace(last, place=replace(last.place, predecessor=0))])
+        await follows.follow()
+        told = await shared_ground.admin.fetch(TOLD, "two")
+        assert [row["position"] for row in told] == [row["position"] for row in await shared_ground.admin.fetch(SEEN)]
+        assert len(told) == 3
+
+    runner.run(scene())

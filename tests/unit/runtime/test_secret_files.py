@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 from pydantic import SecretStr
 from pydantic_settings import SettingsError
 
@@ -13,6 +15,14 @@ from shared.runtime.configured import configured, what_is_wrong
 from shared.runtime.secret_files import with_password
 
 SECRET = "p@ss/w:rd %"
+
+
+@pytest.fixture(autouse=True)
+def own_logger(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A process that cannot start says so by a logger that it keeps; here it must not outlive the test."""
+    monkeypatch.setattr("shared.runtime.configured.log", structlog.get_logger())
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture

@@ -5,8 +5,8 @@ SET ROLE lonewatch_log;
 
 -- Append a batch of commands that do not touch one another. Each is all or nothing; each gets one outcome:
 --   appended, repeat, other_content, already_applied, gap, no_applied_row, wrong_version, not_as_recorded.
--- A cause that came by a topic brings what it has seen: positions and hashes. What is not in the log like that takes no
--- effect, so nothing on a topic can make up, change or hide an event.
+-- A cause that came by a topic brings what it has seen, all that it moves past: positions and hashes. What is not in the
+-- log like that, or not all of it, takes no effect: nothing on a topic can make up, change or hide an event.
 -- Call it outside an explicit transaction: the lock on log.head is taken by a statement of its own, so that every test
 -- below it sees all that was committed before, and it ends with the call.
 CREATE OR REPLACE FUNCTION log.append(
@@ -88,6 +88,9 @@ BEGIN
                         WHERE e.position = s.position AND e.topic = c.topic AND e.shard = c.shard
                             AND sha256(e.record) = decode(s.sha256, 'hex')
                     )
+                ) OR jsonb_array_length(c.seen) <> (
+                    SELECT count(*) FROM log.event e
+                    WHERE e.topic = c.topic AND e.shard = c.shard AND e.position > c.after AND e.position <= c.position
                 ) THEN 'not_as_recorded'
                 WHEN conflict.command IS NOT NULL THEN 'wrong_version'
                 ELSE 'appended'
@@ -202,22 +205,5 @@ BEGIN
     -- A crash after this leaves the commit without its answer: the caller asks again, with the same id, cause or versions.
 END
 $$;
-
--- Say which of these positions are not in the log with this hash, on this topic and shard: for a read model, which
--- applies what came by a topic without the append.
-CREATE FUNCTION log.not_as_recorded(p_topic text, p_shard smallint, p_positions bigint[], p_sha256 bytea[]) RETURNS bigint[]
-LANGUAGE sql STABLE
-SET search_path = pg_catalog, pg_temp
-AS $$
-    SELECT array_agg(s.position ORDER BY s.position)
-    FROM unnest(p_positions, p_sha256) AS s("position", sha256)
-    WHERE NOT EXISTS (
-        SELECT FROM log.event e
-        WHERE e.position = s.position AND e.topic = p_topic AND e.shard = p_shard AND sha256(e.record) = s.sha256
-    )
-$$;
-
-REVOKE ALL ON FUNCTION log.not_as_recorded(text, smallint, bigint[], bytea[]) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION log.not_as_recorded(text, smallint, bigint[], bytea[]) TO lonewatch_service;
 
 RESET ROLE;
