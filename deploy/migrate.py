@@ -69,7 +69,7 @@ async def bring_up_to_date(settings: Settings, waits_for: float = WAITS_FOR) -> 
         except LOST as error:
             if monotonic() > until:
                 raise
-            print(f"The database server is not ready ({type(error).__name__}); trying again.", flush=True)  # noqa: T201
+            print(f"The database server is not ready ({type(error).__name__}); trying again.", flush=True)  # noqa: T201 -- a command's own words
             await pause(_LOOK_EVERY)
 
 
@@ -90,12 +90,12 @@ def run(settings: Settings, waits_for: float = WAITS_FOR) -> int:
         return _fail(
             os.EX_SOFTWARE, f"The server could not do it ({error.sqlstate}): {error}. Nothing of that file was kept."
         )
-    print(f"Applied {', '.join(applied)}." if applied else "The database is up to date.")  # noqa: T201
+    print(f"Applied {', '.join(applied)}." if applied else "The database is up to date.")  # noqa: T201 -- a command's own words
     return os.EX_OK
 
 
 def _fail(code: int, sentence: str) -> int:
-    print(f"error: {sentence}", file=sys.stderr)  # noqa: T201
+    print(f"error: {sentence}", file=sys.stderr)  # noqa: T201 -- a command's own words
     return code
 
 

@@ -6,12 +6,13 @@ Speaks to Kafka only. Lonewatch runs without it, so nothing here is needed by an
 from __future__ import annotations
 
 import logging
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 from pydantic import SecretStr, ValidationError
+from pydantic_settings import SettingsError
 
 from deploy.asyncapi_file import document_text
 from deploy.client import RefusedError
@@ -22,9 +23,9 @@ from shared.runtime.settings import ServiceSettings
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from deploy.topics_check import Looked
+    from deploy.doctor import Finding
     from shared.runtime.kafka import KafkaSettings
-    from shared.runtime.topic_admin import Ensured
+    from shared.runtime.topic_admin import Described, Ensured
 
 _CLIENT = "lonewatch-topics"
 """How this command is known to Kafka."""
@@ -32,6 +33,18 @@ _CLIENT = "lonewatch-topics"
 _FINE = frozenset({"there", "made"})
 
 _NO_ADDRESS = "Say where Kafka is in LONEWATCH_KAFKA_BOOTSTRAP, as host:port; LONEWATCH_KAFKA must not be off."
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What was found of a topic that nothing was done to."""
+
+    topic: str
+    outcome: Literal["there", "missing", "differs", "untold"]
+    partitions: int
+    copies: int
+    why: str = ""
+    """What differs and what to do, in the doctor's words."""
 
 
 def topics(
@@ -73,28 +86,45 @@ async def _topics(*, check: bool, as_json: bool) -> None:
         raise typer.Exit(1)
 
 
-async def _ask(settings: KafkaSettings, *, check: bool) -> Iterable[Looked | Ensured]:
+async def _ask(settings: KafkaSettings, *, check: bool) -> Iterable[Checked | Ensured]:
     # Imported here, as no other part of the command needs a client of Kafka and loading one takes most of a second.
     from aiokafka.errors import KafkaError  # noqa: PLC0415 -- see above
 
-    from deploy.topics_check import look  # noqa: PLC0415 -- see above
     from shared.runtime.topic_admin import ensure  # noqa: PLC0415 -- see above
 
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # what it has to say comes as an error, and once
     try:
-        return await (look if check else ensure)(settings, TOPICS, _CLIENT)
+        return await (_check(settings) if check else ensure(settings, TOPICS, _CLIENT))
     except (KafkaError, OSError, TimeoutError) as error:
         where = ",".join(settings.bootstrap)
         raise RefusedError(
             "kafka_failed",
-            f"Kafka at {where} was asked and did not do it: {_what(error)}. Check LONEWATCH_KAFKA_BOOTSTRAP and the"
+            f"Kafka at {where} was asked and did not do it: {str(error) or type(error).__name__}. Check LONEWATCH_KAFKA_BOOTSTRAP and the"
             " other LONEWATCH_KAFKA_ settings, and that Kafka runs and this client may do that.",
         ) from None
 
 
-def _what(error: Exception) -> str:
-    """Name an error of a client or of this machine."""
-    return str(error) or type(error).__name__
+async def _check(settings: KafkaSettings) -> Iterable[Checked]:
+    from deploy.doctor.kafka_client import asking  # noqa: PLC0415 -- loads a client, as above
+    from deploy.doctor.kafka_topics import of_one  # noqa: PLC0415 -- as above
+    from shared.runtime.kafka import connection  # noqa: PLC0415 -- as above
+    from shared.runtime.topic_admin import described  # noqa: PLC0415 -- as above
+
+    async with asking(connection(settings, _CLIENT)) as admin:
+        cluster = await described(admin, TOPICS)
+    there = {one.name: one for one in cluster.topics}
+    return [_checked(topic.name, there.get(topic.name), of_one(topic, cluster, settings)) for topic in TOPICS]
+
+
+def _checked(topic: str, found: Described | None, findings: Iterable[Finding]) -> Checked:
+    if found is None:
+        return Checked(topic, "missing", 0, 0, "'lonewatch topics' makes it.")
+    if why := " ".join(f"{one.sentence} {one.remedy}" for one in findings):
+        return Checked(topic, "differs", found.partitions, found.copies, why)
+    if not found.settings:
+        why = "Kafka does not say how it is set: let this client's name describe configurations."
+        return Checked(topic, "untold", found.partitions, found.copies, why)
+    return Checked(topic, "there", found.partitions, found.copies)
 
 
 def _settings() -> KafkaSettings:
@@ -112,6 +142,8 @@ def _settings() -> KafkaSettings:
     except ValidationError as error:
         wrong = ", ".join(sorted(f"LONEWATCH_{str(one['loc'][0]).upper()}" for one in error.errors()))
         raise RefusedError("settings_wrong", f"These settings are wrong: {wrong}. Correct them.") from None
+    except SettingsError as error:
+        raise RefusedError("settings_wrong", str(error)) from None
     if not settings.enabled:
         raise RefusedError("no_kafka", _NO_ADDRESS)
     return settings

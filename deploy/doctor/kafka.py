@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Any
 from deploy.doctor.finding import Finding, ok, warning
 from deploy.doctor.kafka_client import asking, given_to_a_client, untold
 from deploy.doctor.kafka_reach import FAILURES, WITHIN, login_is_protected, reached
-from deploy.doctor.kafka_topics import described, judged
+from deploy.doctor.kafka_topics import judged
+from shared.contracts.topics import TOPICS
 from shared.runtime.kafka import KafkaSettings
+from shared.runtime.topic_admin import described
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -49,6 +51,6 @@ async def _topics(settings: KafkaSettings, given: Mapping[str, Any]) -> list[Fin
     """Ask the cluster for its topics and their settings, and judge them."""
     try:
         async with asyncio.timeout(2 * WITHIN), asking(given) as admin:
-            return judged(await described(admin), settings)
+            return judged(await described(admin, TOPICS), settings)
     except FAILURES as failure:
         return [untold("what its topics are like", failure)]

@@ -10,6 +10,7 @@ from aiokafka.errors import GroupCoordinatorNotAvailableError, KafkaConnectionEr
 from deploy.doctor.finding import Finding, ok, warning
 from deploy.doctor.kafka_client import asking, given_to_a_client, untold
 from deploy.doctor.kafka_reach import WITHIN
+from shared.contracts.topics import group_of
 from shared.runtime.kafka import KafkaSettings
 
 if TYPE_CHECKING:
@@ -82,7 +83,7 @@ async def services_follow(target: Target, log: Connection) -> list[Finding]:
 
 async def _members(admin: AIOKafkaAdminClient, service: str) -> int:
     try:
-        (answer,) = await admin.describe_consumer_groups([f"lonewatch-{service}"])
+        (answer,) = await admin.describe_consumer_groups([group_of(service)])
     except GroupCoordinatorNotAvailableError:  # no group has ever been there
         return 0
     return sum(len(group["members"]) for group in answer.to_object()["groups"])

@@ -11,6 +11,8 @@ from deploy.doctor.finding import Finding, error, ok
 from shared.runtime.sealing import WrongWrappingKeyError, read_wrapping_key
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from deploy.doctor.target import Target
     from shared.runtime.postgres import Connection
 
@@ -25,18 +27,30 @@ async def file_is_well(target: Target) -> list[Finding]:
     path = target.any.wrapping_key_file
     if not path.exists():
         return [error("wrapping_key_missing", f"The wrapping key {path} is not there.", _RESTORE)]
-    findings = []
+    findings = _exposed(path, local=target.folder is not None)
     try:
         read_wrapping_key(path)
     except WrongWrappingKeyError:
         findings.append(
             error("wrapping_key_malformed", f"The wrapping key {path} does not hold 64 hexadecimal digits.", _RESTORE)
         )
-    if stat.S_IMODE(path.stat().st_mode) & (stat.S_IRWXG | stat.S_IRWXO):
-        findings.append(
-            error("wrapping_key_exposed", f"Others than its owner may read or change {path}.", f"chmod 600 {path}")
-        )
-    return findings or [ok("wrapping_key_kept", "The wrapping key is there, and its owner's alone.")]
+    return findings or [ok("wrapping_key_kept", "The wrapping key is there, and kept from others.")]
+
+
+def _exposed(path: Path, *, local: bool) -> list[Finding]:
+    """Say who else may open the file. Services that ``up`` did not start, as in containers, may read it by their group."""
+    rights = stat.S_IMODE(path.stat().st_mode)
+    if local and rights & (stat.S_IRWXG | stat.S_IRWXO):
+        return [error("wrapping_key_exposed", f"Others than its owner may read or change {path}.", f"chmod 600 {path}")]
+    if rights & (stat.S_IWGRP | stat.S_IRWXO):
+        return [
+            error(
+                "wrapping_key_exposed",
+                f"Others than its owner and its group may read or change {path}, or its group may change it.",
+                f"chmod g-w,o-rwx {path}",
+            )
+        ]
+    return []
 
 
 async def file_opens_what_is_stored(target: Target, keys: Connection) -> list[Finding]:

@@ -42,12 +42,12 @@ def build(using: Engine, tag: str = TAG, base: str | None = None) -> str:
 
 def _revision() -> str:
     """Return the commit that is built, where this is a checkout."""
-    found = subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=False)  # noqa: S607
+    found = subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=False)  # noqa: S607 -- whichever git is on the PATH
     return found.stdout.strip() or "unknown"
 
 
 def _say(sentence: str) -> None:
-    print(f"… {sentence}", flush=True)  # noqa: T201
+    print(f"… {sentence}", flush=True)  # noqa: T201 -- a command's own words
 
 
 def main() -> None:
@@ -65,7 +65,7 @@ def main() -> None:
         trial(using, wanted.tag, _say)
     except (NoEngineError, TrialError) as error:
         sys.exit(f"error: {error}")
-    print(f"{wanted.tag} is built and does what it is for. 'docker compose up' runs it: docs/deploying.md.")  # noqa: T201
+    print(f"{wanted.tag} is built and does what it is for. 'docker compose up' runs it: docs/deploying.md.")  # noqa: T201 -- a command's own words
 
 
 if __name__ == "__main__":

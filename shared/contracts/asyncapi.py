@@ -8,12 +8,11 @@ Source: the AsyncAPI specification 3.0.0 and version 0.5.0 of its Kafka bindings
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
 from shared.contracts.asyncapi_messages import BINDING, Docs, event_types, messages, schemas
-from shared.contracts.topics import PARTITIONS, TOPICS, Topic
+from shared.contracts.topics import CLEANUP, PARTITIONS, RETENTION, TOPICS, Topic, configuration_of, group_of
 
 NOTHING_SAID: Docs = MappingProxyType({})
 """No words about single fields: the document is the same but for their descriptions."""
@@ -55,15 +54,6 @@ def asyncapi_text(release: str, docs: Docs = NOTHING_SAID) -> str:
     return json.dumps(asyncapi(release, docs), indent=2, ensure_ascii=False) + "\n"
 
 
-def configuration_of(topic: Topic) -> Mapping[str, str]:
-    """Return how a topic is set on a broker, as Kafka names and writes it; all else is the operator's."""
-    return {"cleanup.policy": "delete", "retention.ms": str(_retention_ms(topic))}
-
-
-def _retention_ms(topic: Topic) -> int:
-    return round(topic.kept.total_seconds() * 1000)
-
-
 def _servers() -> dict[str, Any]:
     bootstrap = {
         "default": "127.0.0.1:9092",
@@ -87,6 +77,7 @@ def _servers() -> dict[str, Any]:
 
 
 def _channel(topic: Topic) -> dict[str, Any]:
+    configuration = configuration_of(topic)
     return {
         "address": topic.name,
         "title": topic.name,
@@ -101,8 +92,8 @@ def _channel(topic: Topic) -> dict[str, Any]:
                 "topic": topic.name,
                 "partitions": PARTITIONS,
                 "topicConfiguration": {
-                    "cleanup.policy": [configuration_of(topic)["cleanup.policy"]],
-                    "retention.ms": _retention_ms(topic),
+                    CLEANUP: [configuration[CLEANUP]],
+                    RETENTION: int(configuration[RETENTION]),
                 },
                 "bindingVersion": BINDING,
             }
@@ -128,7 +119,7 @@ def _operations(topic: Topic) -> dict[str, Any]:
             "summary": f"{service} follows; what does not come in time it reads from the log.",
             "bindings": {
                 "kafka": {
-                    "groupId": {"type": "string", "enum": [f"lonewatch-{service}"]},
+                    "groupId": {"type": "string", "enum": [group_of(service)]},
                     "bindingVersion": BINDING,
                 }
             },

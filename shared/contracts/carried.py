@@ -85,7 +85,7 @@ def read(topic: str, headers: Iterable[tuple[str, bytes]], record: bytes) -> Car
 def _text(said: dict[str, bytes], name: str) -> str:
     try:
         return said[name].decode()
-    except (KeyError, UnicodeDecodeError):
+    except (KeyError, AttributeError, UnicodeDecodeError):  # Kafka knows headers without a value, too
         raise NotCarried(name) from None
 
 

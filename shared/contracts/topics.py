@@ -6,6 +6,7 @@ record: what it loses is read from the log.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from hashlib import sha256
@@ -24,6 +25,14 @@ fall on them evenly."""
 
 KEPT = timedelta(days=7)
 """How long a topic keeps its records: a follower that was away for longer reads the log, which keeps them all."""
+
+
+COPIES = 3
+"""Of a topic where there are as many brokers: one may be lost, and what was acknowledged is still in two."""
+
+RETENTION = "retention.ms"
+CLEANUP = "cleanup.policy"
+ENOUGH = "min.insync.replicas"
 
 
 @dataclass(frozen=True)
@@ -65,6 +74,20 @@ STREAM_KINDS = {
     "audit_trouble": AUDIT,
 }
 """What stands before the first hyphen of a stream id, and the topic whose owner alone may append to it."""
+
+
+def configuration_of(topic: Topic, copies: int = COPIES) -> Mapping[str, str]:
+    """Return how a topic of so many copies is set on a broker, as Kafka names and writes it; all else is the operator's."""
+    return {
+        CLEANUP: "delete",  # every record is kept for its time: none stands for the one before it
+        RETENTION: str(topic.kept // timedelta(milliseconds=1)),
+        ENOUGH: str(max(1, copies - 1)),  # one copy may be away, and acknowledged is what the rest have
+    }
+
+
+def group_of(service: str) -> str:
+    """Return the group of Kafka's in which a service's replicas share what its topics carry."""
+    return f"lonewatch-{service}"
 
 
 def topic_of(stream_id: str) -> str:

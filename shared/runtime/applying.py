@@ -139,7 +139,9 @@ async def _apply_one(
     if said is not None:
         try:
             await model.applies[row["type"]](connection, said)
-        except Exception as error:  # noqa: BLE001 -- whatever it is, it is raised again until it is the record's fault
+        except Exception as error:  # whatever it is, it is raised again until it is the record's fault
+            if isinstance(row, ByTopic):
+                raise NotByTopic from error  # it may be made up: whether it can be applied says nothing of the log's record
             key = (model.consumer, row["topic"], row["shard"])
             raise _Aside([(row, await follower.judged(key, row["position"], error))]) from None
 

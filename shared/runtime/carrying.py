@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import structlog
 
@@ -16,6 +16,8 @@ from shared.runtime.clock import pause
 from shared.runtime.postgres import open_pool
 
 if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
     from shared.runtime.feed import Feed
     from shared.runtime.following import Following
     from shared.runtime.postgres import Pool
@@ -78,7 +80,18 @@ class Carrying:
             self.relay = Relay(pool, settings, self._name, self._settings.replica)
             self.following = Following(settings, self._name, self._settings.replica, feed, probes)
             async with asyncio.TaskGroup() as both:
-                both.create_task(self.relay.run())
-                both.create_task(self.following.run())
+                both.create_task(_loudly(self.relay.run()))
+                both.create_task(_loudly(self.following.run()))
         finally:
             pool.terminate()
+
+
+async def _loudly(work: Coroutine[Any, Any, None]) -> None:
+    """Do work; where it ends as if cancelled and nobody has cancelled it, that is an error and not silence."""
+    try:
+        await work
+    except asyncio.CancelledError:
+        task = asyncio.current_task()
+        if task is not None and not task.cancelling():
+            raise RuntimeError("ended as if cancelled") from None
+        raise

@@ -16,11 +16,11 @@ from shared.contracts.topics import SHARDS
 from shared.runtime.applying import READ_MODEL_BEHIND, READ_MODEL_ROWS, apply
 from shared.runtime.clock import monotonic, pause
 from shared.runtime.consumers import Follower, LeftToNewer, MissingRowError, Reaction, ReadModel, in_schema
-from shared.runtime.log import AlreadyApplied, FeedGap, NotAsRecorded, Unavailable
+from shared.runtime.log import AlreadyApplied, FeedGap, Unavailable
 from shared.runtime.offered import Offered
 from shared.runtime.postgres import LOST
 from shared.runtime.reacting import react
-from shared.runtime.taking import NotByTopic, Turn
+from shared.runtime.taking import Turn
 from shared.runtime.tries import Key
 from shared.runtime.working import Working
 
@@ -237,16 +237,15 @@ class Feed:
                 applied = await apply(self._follower, one, turn)
             else:
                 applied = await react(self._follower, one, turn, await self._stands(turn))
-        except (NotByTopic, NotAsRecorded) as error:
-            log.warning("feed_reads_the_log", consumer=key[0], topic=key[1], shard=key[2], why=type(error).__name__)
-            self._offered.forget(key)
-            self._working.want(key, by_log=True)
-            return
         except (FeedGap, AlreadyApplied, LeftToNewer, Unavailable, *LOST):
             raise  # nothing is wrong with what came
-        except Exception:
-            self._offered.forget(key)  # what is wrong with a record is judged by the log's own row
-            raise
+        except Exception as error:
+            self._offered.forget(key)  # what is wrong with a record is judged by the log's own row, and that at once
+            if by_log:
+                raise
+            log.warning("feed_reads_the_log", consumer=key[0], topic=key[1], shard=key[2], why=type(error).__name__)
+            self._working.want(key, by_log=True)
+            return
         self._applied[key] = applied
         self._offered.drop(key, applied)
         if self._offered.holds(key, _types(one)):

@@ -171,6 +171,7 @@ class Following(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ha
         finally:
             self._feed.carried = frozenset()
             await _stop(kafka)
+            self._feed.carried = frozenset()  # the group may have given partitions once more meanwhile
 
     async def _watch(self, consumer: AIOKafkaConsumer) -> None:
         """Look whether Kafka answers, and which topics it has."""

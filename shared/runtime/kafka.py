@@ -127,7 +127,10 @@ def broker(settings: KafkaSettings, client_id: str, *, consumer_only: bool = Fal
         retry_backoff_ms=RETRY_BACKOFF,
         metadata_max_age_ms=METADATA_AGE,
         connections_max_idle_ms=IDLE,
-        allow_auto_create_topics=False,  # a topic made by the way has the wrong partitions and one copy
+        # FastStream makes no topic by the way: it would have the wrong partitions and one copy. A broker may all the same:
+        # aiokafka asks it by name for the topics in use, and lets it make one that is gone. Its operator alone can say no
+        # (auto.create.topics.enable=false); the doctor warns where it is not said.
+        allow_auto_create_topics=False,
         acks="all",  # acknowledged is what every copy in sync has
         enable_idempotence=True,  # a send that is tried again neither doubles nor overtakes another
         linger_ms=0,  # the sends of a page come together by themselves; one alone must not wait

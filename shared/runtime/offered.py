@@ -71,9 +71,9 @@ class Offered:
         queue = self._queues.get(key)
         return queue is not None and (types is None or any(came.type in types for came in queue.records))
 
-    def oldest(self, key: Key) -> int:
-        """Return the position of the oldest record of a key; 0 where there is none."""
-        return self._queues[key].records[0].place.position if key in self._queues else 0
+    def newest(self, key: Key) -> int:
+        """Return the position of the newest record of a key; 0 where there is none."""
+        return self._queues[key].records[-1].place.position if key in self._queues else 0
 
     def chains(self, key: Key, applied: int) -> bool:
         """Say whether the next record after ``applied`` is here, as far as headers say."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from shared.runtime.consumers import Follower, Reaction
+from shared.runtime.consumers import NEVER_THE_RECORDS, Follower, Reaction
 from shared.runtime.log import By, Cause, Seen
 from shared.runtime.reading import Unreadable, parked
 from shared.runtime.taking import BY_TOPIC, NotByTopic, Turn
@@ -92,7 +92,9 @@ class _Page:
         by = By(actor=actor, correlation_id=envelope.correlation_id, causation_id=envelope.event_id)
         try:
             await self.reaction.answers[row["type"]](recorded, cause, by)
-        except Exception as error:  # noqa: BLE001 -- whatever it is, it is raised again until it is the record's fault
+        except Exception as error:  # whatever it is, it is raised again until it is the record's fault
+            if self.via == BY_TOPIC and not isinstance(error, NEVER_THE_RECORDS):
+                raise NotByTopic from error  # it may be made up: whether its handler fails says nothing of the log's record
             return await self.follower.judged(self.key, row["position"], error)
         return None
 

@@ -89,14 +89,16 @@ class Relay:
 
     async def _hold(self, held: Held) -> None:
         """Publish while the lease is ours; give it back when publishing fails, so that another replica may try."""
-        sending = Sending(self._settings, self._topic, self._client_id, await self._lease.offsets())
+        sending: Sending | None = None
         try:
+            sending = Sending(self._settings, self._topic, self._client_id, await self._lease.offsets())
             await first_of(self._renew(held), self._publish(held, sending))
         except Emptied:
             if await self._lease.restart(held.epoch):
                 self._progress.restarted(held.generation + 1)
         finally:
-            await sending.close()
+            if sending is not None:
+                await sending.close()
             with suppress(Exception):
                 async with asyncio.timeout(_RELEASED_WITHIN):
                     await self._lease.release(held.epoch)
@@ -143,5 +145,6 @@ class Relay:
             if brake and page.records:
                 await pause(max(0.0, began + len(page.records) / brake - monotonic()))
             elif after >= page.head:
-                with suppress(TimeoutError):
-                    await asyncio.wait_for(self._wake.wait(), LOOK_EVERY)
+                with suppress(TimeoutError):  # not wait_for: Python 3.11's may swallow a cancellation
+                    async with asyncio.timeout(LOOK_EVERY):
+                        await self._wake.wait()

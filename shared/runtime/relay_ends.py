@@ -11,6 +11,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import UnknownTopicOrPartitionError
 
 from shared.runtime.kafka import KafkaSettings, connection
+from shared.runtime.topic_admin import there
 
 _CLOSES_WITHIN = 1.0
 """Seconds for a client that only looks to close: it leaves nothing undone."""
@@ -33,10 +34,10 @@ class Ends:
 
     async def look(self) -> Mapping[int, int]:
         """Return the offset that each partition's next record gets. Raises KafkaError, also where there is no topic."""
-        (said,) = await self._admin.describe_topics([self._topic])
-        if not said["partitions"]:
+        partitions = (await there(self._admin)).get(self._topic)
+        if not partitions:
             raise UnknownTopicOrPartitionError(self._topic)
-        numbers = [TopicPartition(self._topic, one["partition"]) for one in said["partitions"]]
+        numbers = [TopicPartition(self._topic, one["partition"]) for one in partitions]
         return {one.partition: end for one, end in (await self._consumer.end_offsets(numbers)).items()}
 
     async def close(self) -> None:

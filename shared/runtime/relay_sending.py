@@ -28,8 +28,9 @@ TOO_LARGE = Counter(
 SENT_WITHIN = 15.0
 """Seconds for a page to be acknowledged: above a request's own timeout. The client itself would try for ever."""
 
-_LOOK_AGAIN = 0.5
-"""Seconds after which an end that is too low is looked at again: while a leader is elected it may be behind."""
+_LOOK_AGAIN = 3.0
+"""Seconds after which an end that is too low is looked at again: while a leader is elected it may be behind, and nothing is
+lost by waiting, for an acknowledgement that is too low shows at once."""
 
 _TOO_LARGE = (MessageSizeTooLargeError, RecordListTooLargeError)
 

@@ -54,8 +54,8 @@ class Turn:
             run = self.offered.take(self.key, applied, PAGE)
             if run or not self.offered.holds(self.key):
                 return Taken(run, BY_TOPIC)
-        oldest = self.offered.oldest(self.key)
+        newest = self.offered.newest(self.key)
         rows = await reads.fetch(NEXT, topic, shard, applied, PAGE)
         if not rows:
-            self.offered.drop(self.key, oldest)  # of no record that the log has: it must not be asked for again
+            self.offered.drop(self.key, newest)  # of records that the log has not: they must not be asked for again
         return Taken(rows, BY_LOG if self.carried else BY_LOG_ALONE)

@@ -160,13 +160,13 @@ def test_every_directory_of_tests_has_a_time_budget() -> None:
     assert strays == []
 
 
-def test_the_budgets_together_are_at_most_two_times_twelve_minutes() -> None:
-    assert sum(BUDGETS.values(), timedelta()) <= 2 * timedelta(minutes=12)
+def test_the_budgets_together_are_at_most_two_times_fifteen_minutes() -> None:
+    assert sum(BUDGETS.values(), timedelta()) <= 2 * timedelta(minutes=15)
 
 
 def test_a_directory_is_over_budget_one_second_after_its_budget() -> None:
     assert over_budget({"unit": BUDGETS["unit"]}) == []
-    assert over_budget({"unit": BUDGETS["unit"] + timedelta(seconds=1)}) == ["tests/unit took 41.0 s of 40 s"]
+    assert over_budget({"unit": BUDGETS["unit"] + timedelta(seconds=1)}) == ["tests/unit took 46.0 s of 45 s"]
 
 
 def test_a_green_run_that_is_over_budget_fails(tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
-"""docker-compose.yml and the Dockerfile before judges that are not ours, and before the program that Kafka's own image starts with.
+"""docker-compose.yml before the Compose specification's own parser, and before the program that Kafka's own image starts with.
 
-A campaign: the parser is fetched as a Go module, the others are asked where they are installed.
+A campaign: the parser is fetched as a Go module. The judges that cost nothing are asked at every landing (tests/architecture).
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ import asyncio
 import os
 import shutil
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,11 +17,12 @@ import pytest
 
 from deploy.local.installation import free_port, port_is_free
 from deploy.local.kafka.jars import KafkaError, Programs, programs
+from tests.support.broker import unavailable
 from tests.support.campaign import PROVING
-from tests.support.compose import ROOT, dotenv, filled_in, project
+from tests.support.compose import dotenv, filled_in, project
 from tests.support.waiting import until
 
-pytestmark = pytest.mark.skipif(not PROVING, reason="the judges are fetched or installed: make prove")
+pytestmark = pytest.mark.skipif(not PROVING, reason="the parser is fetched, and a broker started: make prove")
 
 PARSER = "github.com/compose-spec/compose-go/v2/cmd@v2.16.2"
 """The Compose specification's own parser, by the coordinates of its Go module."""
@@ -31,53 +31,28 @@ STARTS_WITHIN = 90.0
 """Seconds for a broker to listen on a busy machine; usually three."""
 
 
-def tool(name: str) -> str:
-    """Return a program that judges our files, out of this environment or the machine, or skip."""
-    found = shutil.which(name, path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
-    if found is None:
-        pytest.skip(f"{name} is not installed here")
-    return found
-
-
-def judged(line: list[str], at: Path) -> str:
-    """Run a judge, who must be content; return what it said."""
-    done = subprocess.run(line, cwd=at, capture_output=True, text=True, timeout=600, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
+def parsed(text: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    """Have the parser read a file of this text. Skips without Go, which nothing else of ours needs."""
+    go = shutil.which("go")
+    if go is None:
+        pytest.skip("Go is not installed here")
+    (folder / "docker-compose.yml").write_text(text, encoding="utf-8")
+    line = [go, "run", PARSER, "docker-compose.yml"]
+    return subprocess.run(line, cwd=folder, capture_output=True, text=True, timeout=600, check=False)
 
 
 def test_the_compose_specifications_own_parser_takes_the_file(tmp_path: Path) -> None:
-    go = tool("go")
-    (tmp_path / "docker-compose.yml").write_text(filled_in(), encoding="utf-8")
-    resolved = judged([go, "run", PARSER, "docker-compose.yml"], tmp_path)
-    assert dotenv()["LONEWATCH_PUBLIC_URL"] in resolved
+    said = parsed(filled_in(), tmp_path)
+    assert said.returncode == 0, said.stdout + said.stderr
+    assert dotenv()["LONEWATCH_PUBLIC_URL"] in said.stdout
 
 
 def test_the_parser_refuses_a_word_that_compose_does_not_know(tmp_path: Path) -> None:
-    go = tool("go")
     text = filled_in().replace("  mem_limit: 512m", "  memory_limit: 512m")
     assert text != filled_in()
-    (tmp_path / "docker-compose.yml").write_text(text, encoding="utf-8")
-    done = subprocess.run(
-        [go, "run", PARSER, "docker-compose.yml"],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        timeout=600,
-        check=False,
-    )
-    assert done.returncode != 0
-    assert "memory_limit" in done.stderr
-
-
-def test_hadolint_finds_nothing_in_the_dockerfile() -> None:
-    assert judged([tool("hadolint"), "Dockerfile"], ROOT) == ""
-
-
-def test_compose_lint_finds_nothing_high_in_the_compose_file(tmp_path: Path) -> None:
-    (tmp_path / "docker-compose.yml").write_text(filled_in(), encoding="utf-8")
-    said = judged([tool("compose-lint"), "check", "--fail-on", "high", "docker-compose.yml"], tmp_path)
-    assert "PASS" in said
+    said = parsed(text, tmp_path)
+    assert said.returncode != 0
+    assert "memory_limit" in said.stderr
 
 
 @pytest.fixture
@@ -86,7 +61,7 @@ def jars() -> Programs:
     try:
         return programs()
     except KafkaError as error:
-        pytest.skip(str(error))
+        unavailable(str(error))
 
 
 def given_to_kafka(data: Path, port: int, controller: int) -> dict[str, str]:

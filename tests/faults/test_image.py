@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import shutil
 import subprocess
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -43,10 +44,12 @@ TOLD_WITHIN = 180.0
 
 @pytest.fixture(scope="module")
 def using() -> Iterator[Engine]:
-    """An engine that has built the image."""
+    """An engine that has built the image; without any the tests are skipped, and fail with one that does not answer."""
     try:
         found = engine()
     except NoEngineError as error:
+        if shutil.which("docker") or shutil.which("buildah"):
+            pytest.fail(f"What is installed here cannot be used as it is. {error}", pytrace=False)
         pytest.skip(str(error))
     build(found, TAG)
     yield found

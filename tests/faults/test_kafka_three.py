@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
+from typing import NamedTuple
 
 import pytest
 import pytest_asyncio
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
+from shared.contracts.topics import TOPICS
 from tests.faults.checker.shown import check_shown
 from tests.support.applied import by_topics, came_by, mark, not_once
 from tests.support.campaign import PROVING
@@ -17,6 +21,7 @@ from tests.support.live_world import ADA, LiveWorld
 from tests.support.load import load
 from tests.support.operator_policy import seconds
 from tests.support.pace import now, reach
+from tests.support.waiting import until
 
 pytestmark = [
     pytest.mark.asyncio(loop_scope="module"),
@@ -32,6 +37,20 @@ AWAY = seconds(15)
 LEADERS_WITHIN = 60.0
 """Seconds until the others lead what it led, and every service uses them, on a machine that three brokers keep busy."""
 
+MADE_WITHIN = 60.0
+"""Seconds until every service has made its topic, on a machine that three brokers keep busy."""
+
+
+class Kept(NamedTuple):
+    """How many copies of a topic's records there are, and how many must be written before one is acknowledged."""
+
+    copies: int
+    enough: str
+
+
+KEPT = Kept(copies=3, enough="2")
+"""One broker may be away, and whatever was acknowledged is on both of the others."""
+
 
 @pytest_asyncio.fixture(loop_scope="module")
 async def live(three_brokers: Brokers) -> AsyncIterator[Live]:
@@ -45,6 +64,9 @@ async def test_a_broker_of_three_that_is_killed_under_load_costs_no_event(
 ) -> None:
     live = world.live
     await by_topics(live, world.id_of(ADA))
+    made = await topics_made(three_brokers.bootstrap)
+    say(f"the topics made on three brokers: {made}")
+    assert made == {topic.name: KEPT for topic in TOPICS}
     before = await mark(live)
     async with load(world) as busy:
         for broker in three_brokers.brokers:
@@ -62,3 +84,33 @@ async def test_a_broker_of_three_that_is_killed_under_load_costs_no_event(
     assert not_once(before, after) == []
     assert await busy.kept()
     assert await check_shown(live.running.dsn()) == []
+
+
+async def topics_made(bootstrap: str) -> Mapping[str, Kept]:
+    """Wait until every topic of ours is there; return the fewest copies that a partition of each has, and how it is set."""
+    client = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    ours = {topic.name for topic in TOPICS}
+    await client.start()
+
+    async def there() -> bool:
+        return ours <= set(await client.list_topics())
+
+    try:
+        await until(there, MADE_WITHIN)
+        asked = [ConfigResource(ConfigResourceType.TOPIC, name) for name in sorted(ours)]
+        answers = await client.describe_configs(asked)
+        settings = {
+            resource[3]: {entry[0]: entry[1] for entry in resource[4]}
+            for answer in answers
+            for resource in answer.resources
+        }
+        return {
+            said["topic"]: Kept(
+                min(len(partition["replicas"]) for partition in said["partitions"]),
+                settings[said["topic"]]["min.insync.replicas"],
+            )
+            for said in await client.describe_topics()
+            if said["topic"] in ours
+        }
+    finally:
+        await client.close()

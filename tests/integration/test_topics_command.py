@@ -77,10 +77,25 @@ def test_a_topic_that_is_set_otherwise_stays_so_and_is_told_of(run: Run, kafka: 
     checked, found = run("--check")
     assert checked.exit_code == 1
     assert outcomes(found) == ["differs", "differs"]
-    assert [one["why"] for one in found["topics"]] == [
-        "retention.ms is 60000; set it to 172800000 or more.",
-        "cleanup.policy is compact; set it to delete, or records are lost one by one.",
-    ]
+    short, one_each = (one["why"] for one in found["topics"])
+    assert short.startswith(f"{shorter} keeps records for 0:01:00 and not for 2 days, 0:00:00.")
+    assert short.endswith("--add-config retention.ms=172800000.")
+    assert one_each.startswith(f"{compacted} keeps one record of a visit.")
+    assert one_each.endswith("--add-config cleanup.policy=delete.")
+
+
+def test_topics_of_fewer_partitions_or_copies_than_are_wanted_are_told_of(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run()
+    monkeypatch.setenv("LONEWATCH_KAFKA_PARTITIONS", "8")
+    monkeypatch.setenv("LONEWATCH_KAFKA_REPLICATION", "3")
+    checked, found = run("--check")
+    assert checked.exit_code == 1
+    assert outcomes(found) == ["differs", "differs"]
+    for one in found["topics"]:
+        assert "has 4 partitions and not 8" in one["why"]
+        assert "has 1 of 3 copies" in one["why"]
 
 
 def test_what_kafka_refuses_is_said(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -116,6 +131,15 @@ def test_settings_with_which_no_kafka_can_be_asked_are_said(
     result = CliRunner().invoke(app, ["topics", "--json"])
     assert result.exit_code == 1
     assert orjson.loads(result.stdout.splitlines()[-1])["error"] == code
+
+
+def test_a_file_of_a_secret_that_is_gone_is_said_even_where_it_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LONEWATCH_KAFKA_BOOTSTRAP", "127.0.0.1:1")
+    monkeypatch.setenv("LONEWATCH_DATABASE_PASSWORD_FILE", "/nowhere/password")
+    result = CliRunner().invoke(app, ["topics", "--json"])
+    said = orjson.loads(result.stdout.splitlines()[-1])
+    assert (result.exit_code, said["error"]) == (1, "settings_wrong")
+    assert "LONEWATCH_DATABASE_PASSWORD_FILE names /nowhere/password" in said["detail"]
 
 
 def test_what_the_topics_carry_is_written_without_a_kafka(tmp_path: Path) -> None:

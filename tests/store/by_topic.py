@@ -87,6 +87,8 @@ class Follows:
     """One process of notifier: two reactions and a read model of three topics."""
 
     writer: Writer
+    fails_from: int = 2**63
+    """From which position on a handler fails: on what was made up with such a position."""
     feed: Feed = field(init=False)
 
     def __post_init__(self) -> None:
@@ -103,6 +105,8 @@ class Follows:
         """Return what tells by an event of each record, in a stream of the record's own."""
 
         async def answer(recorded: Recorded, cause: Cause, by: By) -> None:
+            if recorded.position >= self.fails_from:
+                raise ValueError(recorded.position)
             stream_id = stream_of("notification", f"{name.partition(':')[2]}.{recorded.position}")
 
             def tell(loaded: Loaded) -> Decided:

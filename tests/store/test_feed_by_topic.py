@@ -320,3 +320,20 @@ def test_a_predecessor_that_is_made_up_hides_no_record(shared_ground: Ground, ru
         assert len(told) == 3
 
     runner.run(scene())
+
+
+def test_what_is_made_up_so_that_handlers_fail_holds_no_shard_up(shared_ground: Ground, runner: asyncio.Runner) -> None:
+    async def scene() -> None:
+        follows = await shared_ground.empty()
+        follows.feed.carried, follows.fails_from = frozenset(TOPICS), 1000
+        await shared_ground.append(VISITS, 1, answered=True)
+        (came,) = await shared_ground.records()
+        for position in range(1000, 1010):
+            record = came.record.replace(b'"position":1,', b'"position":%d,' % position)
+            assert record != came.record
+            follows.feed.offer([replace(came, record=record, place=replace(came.place, position=position))])
+        await follows.follow()
+        assert [row["position"] for row in await shared_ground.admin.fetch(TOLD, "two")] == [1]
+        assert await shared_ground.admin.fetchval("SELECT count(*) FROM log.event WHERE type LIKE 'trouble%'") == 0
+
+    runner.run(scene())

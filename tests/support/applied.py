@@ -39,6 +39,23 @@ QUIET_WITHIN = 60.0
 # How many records each topic should have brought.
 RECORDS = "SELECT topic, count(*) AS records FROM log.event GROUP BY topic"
 
+# Every consumer of every service with each topic that it follows, as the rows say that hold where it stands.
+FOLLOWED = """
+SELECT split_part(consumer, ':', 1) AS service, consumer, topic FROM log.applied
+UNION SELECT 'checkin', 'checkin.' || read_model, topic FROM checkin.applied
+UNION SELECT 'escalation', 'escalation.' || read_model, topic FROM escalation.applied
+UNION SELECT 'notifier', 'notifier.' || read_model, topic FROM notifier.applied
+UNION SELECT 'audit', 'audit.' || read_model, topic FROM audit.applied
+"""
+
+
+class Followed(NamedTuple):
+    """What all replicas of a service count together."""
+
+    service: str
+    consumer: str
+    topic: str
+
 
 class Feed(NamedTuple):
     """What one replica counts together."""
@@ -105,6 +122,8 @@ class Mark:
     records: Counter[str] = field(default_factory=Counter)
     """How many records each topic should have brought."""
     counted: Counter[Feed] = field(default_factory=Counter)
+    followed: frozenset[Followed] = frozenset()
+    """Who should have counted something, whoever did."""
 
 
 NEW = Mark()
@@ -117,20 +136,21 @@ async def mark(live: Live) -> Mark:
     try:
         await until(lambda: settled(connection), QUIET_WITHIN)
         records = Counter({row["topic"]: row["records"] for row in await connection.fetch(RECORDS)})
+        followed = frozenset(Followed(*row) for row in await connection.fetch(FOLLOWED))
     finally:
         await connection.close()
-    return Mark(records, await applied(live))
+    return Mark(records, await applied(live), followed)
 
 
 def not_once(since: Mark, now_: Mark) -> list[str]:
     """Return a sentence for each feed that has not applied every record since a mark exactly once, over all replicas.
 
-    True only where no process ended in between: what it counted is lost with it.
+    One that counted nothing is among them. True only where no process ended in between: what it counted is lost with it.
     """
-    records, totals = now_.records - since.records, Counter[tuple[str, str, str]]()
+    records, totals = now_.records - since.records, Counter(dict.fromkeys(now_.followed, 0))
     for feed in now_.counted:
         service = feed.replica.partition("-")[0]
-        totals[service, feed.consumer, feed.topic] += now_.counted[feed] - since.counted[feed]
+        totals[Followed(service, feed.consumer, feed.topic)] += now_.counted[feed] - since.counted[feed]
     return [
         f"{service}: {consumer} applied {total} records of {topic}, which has {records[topic]}"
         for (service, consumer, topic), total in sorted(totals.items())

@@ -18,6 +18,7 @@ from aiokafka.errors import KafkaError as ClientError
 from deploy.local.kafka import node as nodes
 from deploy.local.kafka.configuration import Node, single
 from deploy.local.kafka.jars import Programs, programs
+from deploy.local.kafka.running import running
 from tests.support.postgres import temporary_state
 
 ANSWERS_WITHIN = 60.0
@@ -74,7 +75,7 @@ class Broker:
     @property
     def process(self) -> psutil.Process | None:
         """Its process, while one runs."""
-        return nodes.running(self._own()[0])
+        return running(self._own()[0])
 
     @property
     def output(self) -> str:

@@ -40,13 +40,18 @@ class Load:
 
     async def goes_on(self, check_ins: int, alarms: int = 1, within: float = 60) -> None:
         """Wait until every lane has got on by so many."""
-        goal = {visit: done + check_ins for visit, done in self.accepted.items()}
-        taken = self.alarms + alarms
+        before, alarms_before = dict(self.accepted), self.alarms
 
         async def enough() -> bool:
-            return self.alarms >= taken and all(self.accepted[visit] >= wanted for visit, wanted in goal.items())
+            alarmed = self.alarms >= alarms_before + alarms
+            return alarmed and all(self.accepted[visit] >= done + check_ins for visit, done in before.items())
 
-        await self.world.wait_for(enough, within, f"{check_ins} more check-ins of each visit, {alarms} alarms")
+        try:
+            await self.world.wait_for(enough, within, f"{check_ins} more check-ins of each visit, {alarms} alarms")
+        except AssertionError as error:
+            got_on = sorted(self.accepted[visit] - done for visit, done in before.items())
+            message = f"{error}: there were {got_on} and {self.alarms - alarms_before}"
+            raise AssertionError(message) from None
 
     async def kept(self) -> bool:
         """Say whether the log has each accepted check-in once."""

@@ -1,4 +1,8 @@
-"""Wait for an instant, for stories whose point is when somebody does something. Waits for nothing else."""
+"""Wait for an instant, for stories whose point is when somebody does something. Waits for nothing else.
+
+A fault that lasts is such a story: ``reach(now() + AWAY)`` is how long a broker is away or a load goes on, and nothing that
+could be looked at comes true at its end. Whoever waits for something to come true uses ``tests.support.waiting``.
+"""
 
 from __future__ import annotations
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from deploy.local.kafka.running import running
 from deploy.local.ports import HOST, lasting_ports, port_is_free
 
 if TYPE_CHECKING:
@@ -62,15 +63,21 @@ class Node:
 
 
 def single(folder: Path, output: Path) -> Node:
-    """Describe the only node of a Kafka in a folder: on the ports of its last start while these are free."""
+    """Describe the only node of a Kafka in a folder: on the ports of its last start, unless others have taken them.
+
+    Of a node that runs nothing is changed: its runner and the doctor find it by these ports.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     kept = folder / "ports"
     said = kept.read_text("ascii").split() if kept.exists() else []
     ports = [int(one) for one in said if one.isdecimal()]
-    if len(ports) != 2 or not all(port_is_free(port) for port in ports):  # noqa: PLR2004 -- clients' and voters'
-        ports = lasting_ports(2)
-        kept.write_text(f"{ports[0]} {ports[1]}\n", "ascii")
-    return Node(folder.resolve(), output.resolve(), ports[0], (ports[1],))
+    if len(ports) == 2:  # noqa: PLR2004 -- clients' and voters'
+        node = Node(folder.resolve(), output.resolve(), ports[0], (ports[1],))
+        if running(node) is not None or all(port_is_free(port) for port in ports):
+            return node
+    clients, voters = lasting_ports(2)
+    kept.write_text(f"{clients} {voters}\n", "ascii")
+    return Node(folder.resolve(), output.resolve(), clients, (voters,))
 
 
 def several(folder: Path, number: int) -> tuple[Node, ...]:

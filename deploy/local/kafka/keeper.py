@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 from deploy.database import ROOT
 from deploy.local.kafka import node as nodes
 from deploy.local.kafka.jars import KafkaError, programs
+from deploy.local.kafka.running import running
 from deploy.local.parent import ends_with_parent
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ class KafkaKeeper:
         loop = asyncio.get_running_loop()
         in_vain, since = 0, None
         while not self._stopping.is_set():
-            if self.held or await asyncio.to_thread(nodes.running, self.node) is not None:
+            if self.held or await asyncio.to_thread(running, self.node) is not None:
                 await self._wait(LOOK_EVERY)
                 continue
             if since is not None:

@@ -22,6 +22,7 @@ from deploy.local.account import ENVIRONMENT, Account
 from deploy.local.kafka.account import account_for, within_reach
 from deploy.local.kafka.configuration import write_configuration
 from deploy.local.kafka.jars import KafkaError, Programs
+from deploy.local.kafka.running import running
 from deploy.local.parent import STARTER, ends_with_parent
 
 if TYPE_CHECKING:
@@ -51,18 +52,6 @@ def start(node: Node, programs: Programs, *, cluster: str | None = None) -> psut
     process = STARTER.submit(_begin, node, reached, account).result()
     (node.folder / "pid").write_text(f"{process.pid}\n", "ascii")
     return process
-
-
-def running(node: Node) -> psutil.Process | None:
-    """Return the process of a node, whoever started it, or None."""
-    try:
-        process = psutil.Process(int((node.folder / "pid").read_text("ascii")))
-        if process.status() == psutil.STATUS_ZOMBIE:
-            os.waitpid(process.pid, os.WNOHANG)
-            return None
-        return process if str(node.properties) in process.cmdline() else None  # else the id is another's by now
-    except (OSError, ValueError, psutil.Error):
-        return None
 
 
 def stop(node: Node) -> None:

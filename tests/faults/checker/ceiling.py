@@ -84,7 +84,11 @@ def _firsts(evidence: Evidence) -> Iterator[Violation]:
             came = [one for one in (firsts.get(message["message_id"]), end) if one is not None]
             at = min((one.recorded_at for one in came), default=None)
             if evidence.timing.late(evidence.log.now if at is None else at, queued.recorded_at):
-                missing = "did not come" if at is None else f"came late, after {(at - queued.recorded_at).total_seconds():.1f} s"
+                missing = (
+                    "did not come"
+                    if at is None
+                    else f"came late, after {(at - queued.recorded_at).total_seconds():.1f} s"
+                )
                 yield Violation("I8", f"the first attempt of {message['message_id']} {missing}", queued.where)
 
 

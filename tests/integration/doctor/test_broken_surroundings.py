@@ -13,6 +13,9 @@ import pytest
 
 from deploy.doctor import Finding, examination, examine
 from deploy.doctor.channels import people_can_follow_links
+from deploy.doctor.keys import file_is_well
+from deploy.image.make_secrets import WRAPPING_KEY as MADE
+from deploy.image.make_secrets import make_secrets
 from deploy.local.installation import free_port
 from shared.runtime.clock import wall
 from tests.integration.channels.peers import HOST, Mailbox, mail_server, self_signed
@@ -40,6 +43,20 @@ async def test_a_wrapping_key_that_is_gone_broken_open_to_others_or_another_is_n
         (secrets.token_hex(32), 0o600, "wrapping_key_wrong"),
     ):
         await named(patient.target(wrapping_key_file=a_key(tmp_path, text, mode)), code)
+
+
+async def test_a_wrapping_key_as_containers_get_it_is_kept_until_others_may_read_or_its_group_may_change_it(
+    patient: Patient, tmp_path: Path
+) -> None:
+    make_secrets(tmp_path)
+    key = tmp_path / MADE
+    in_containers = replace(patient.target(wrapping_key_file=key), folder=None)
+    assert [one.code for one in await file_is_well(in_containers)] == ["wrapping_key_kept"]
+    assert "wrapping_key_exposed" in {one.code for one in await file_is_well(patient.target(wrapping_key_file=key))}
+    for mode in (0o444, 0o460):
+        key.chmod(mode)
+        exposed = found(await file_is_well(in_containers), "wrapping_key_exposed")
+        assert exposed.remedy == f"chmod g-w,o-rwx {key}"
 
 
 async def test_a_disk_that_is_nearly_full_is_named(patient: Patient) -> None:

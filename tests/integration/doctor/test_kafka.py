@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from aiokafka import AIOKafkaConsumer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.errors import UnknownTopicOrPartitionError
 
 from deploy.doctor import Finding, Target, examine
 from deploy.doctor.kafka import can_carry
@@ -21,6 +22,7 @@ from deploy.local.kafka.configuration import Node, write_configuration
 from deploy.local.kafka.jars import KafkaError
 from shared.contracts.topics import TOPICS, VISITS
 from shared.runtime.kafka import KafkaSettings
+from shared.runtime.relay_ends import Ends
 from shared.runtime.topic_admin import ensure
 from tests.integration.channels.peers import self_signed
 from tests.integration.doctor.conftest import Patient, found, named
@@ -56,26 +58,43 @@ class Careless:
         finally:
             await client.close()
 
-    async def topics(self) -> frozenset[str]:
+    async def topics(self) -> Mapping[str, int]:
+        """Return how many partitions each of our topics has, as whoever asks is told; asks for none by name."""
         async with self.admin() as client:
-            return OURS & set(await client.list_topics())
+            return {
+                said["topic"]: len(said["partitions"])
+                for said in await client.describe_topics(None)
+                if said["topic"] in OURS
+            }
 
     async def emptied(self) -> None:
         """Remove our topics, and wait until they are gone."""
         async with self.admin() as client:
             await client.delete_topics(sorted(await self.topics()))
+        await self.has({})
 
-        async def gone() -> bool:
-            return not await self.topics()
+    async def has(self, partitions: Mapping[str, int]) -> None:
+        """Wait until whoever asks is told of these topics and no others: they are made before that."""
 
-        await until(gone)
+        async def told() -> bool:
+            return await self.topics() == partitions
+
+        await until(told)
+
+    async def ensured(self, settings: KafkaSettings) -> None:
+        """Make our topics as a release does, and wait until whoever asks is told of them."""
+        made = await ensure(settings, TOPICS, "test")
+        assert {one.outcome for one in made} <= {"there", "made"}
+        await self.has({one.topic: one.partitions for one in made})
 
     async def make(self, partitions: Mapping[str, int], **settings: str) -> None:
         """Make topics by hand, each with so many partitions and all with these settings."""
         async with self.admin() as client:
-            await client.create_topics(
+            answer = await client.create_topics(
                 [NewTopic(name, number, 1, topic_configs=settings) for name, number in partitions.items()]
             )
+        assert [said["error_code"] for said in answer.to_object()["topic_errors"]] == [0] * len(partitions)
+        await self.has(partitions)
 
 
 @pytest.fixture(scope="module")
@@ -196,7 +215,21 @@ async def test_topics_that_are_missing_are_named_and_not_made_by_looking(patient
     findings = await carries(patient, careless.bootstrap)
     assert VISITS in found(findings, "kafka_topic_missing").sentence
     found(findings, "kafka_makes_topics")
-    assert await careless.topics() == frozenset()
+    assert await careless.topics() == {}
+
+
+async def test_whoever_looks_for_the_end_of_a_topic_that_is_missing_does_not_make_it(careless: Careless) -> None:
+    await careless.emptied()
+    ends = Ends(KafkaSettings(bootstrap=(careless.bootstrap,)), VISITS, "test")
+    await ends.open()
+    try:
+        with pytest.raises(UnknownTopicOrPartitionError):
+            await ends.look()
+        assert await careless.topics() == {}
+        await careless.ensured(KafkaSettings(bootstrap=(careless.bootstrap,)))
+        assert await ends.look() == dict.fromkeys(range(16), 0)
+    finally:
+        await ends.close()
 
 
 async def test_topics_that_differ_forget_too_early_or_keep_one_record_of_a_visit_are_named(
@@ -215,13 +248,13 @@ async def test_topics_that_differ_forget_too_early_or_keep_one_record_of_a_visit
 async def test_topics_as_this_release_makes_them_are_well(patient: Patient, careless: Careless) -> None:
     await careless.emptied()
     where = target(patient, careless.bootstrap)
-    await ensure(KafkaSettings.of(where.any), TOPICS, "test")
+    await careless.ensured(KafkaSettings.of(where.any))
     wrong = {one.code for one in await can_carry(where) if one.level != "ok"}
     assert wrong == {"kafka_makes_topics"}
 
 
 async def test_a_service_that_is_at_work_and_follows_no_topic_is_named(patient: Patient, careless: Careless) -> None:
-    await ensure(KafkaSettings.of(target(patient, careless.bootstrap).any), TOPICS, "test")
+    await careless.ensured(KafkaSettings.of(target(patient, careless.bootstrap).any))
     consumer = AIOKafkaConsumer(VISITS, bootstrap_servers=careless.bootstrap, group_id="lonewatch-checkin")
     await consumer.start()
     try:

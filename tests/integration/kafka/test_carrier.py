@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -10,7 +15,8 @@ import pytest
 from deploy.local.kafka import jars
 from deploy.local.kafka.__main__ import IF_POSSIBLE, main
 from deploy.local.kafka.carrier import carrier
-from deploy.local.kafka.configuration import several
+from deploy.local.kafka.configuration import Node, several
+from deploy.local.ports import HOST
 from deploy.local.readiness import NotReadyError
 
 MAVEN = """#!/bin/sh
@@ -58,6 +64,18 @@ class Machine:
 def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
     """A machine without Java and Maven."""
     return Machine(tmp_path, monkeypatch)
+
+
+@contextmanager
+def broker_in_place_of(node: Node) -> Iterator[None]:
+    """A process that is known as this node's, and does nothing."""
+    process = subprocess.Popen([sys.executable, "-c", "input()", node.properties], stdin=subprocess.PIPE)
+    (node.folder / "pid").write_text(f"{process.pid}\n")
+    try:
+        yield
+    finally:
+        process.kill()
+        process.communicate()
 
 
 def quiet(_: str) -> None:
@@ -142,6 +160,32 @@ def test_one_of_our_own_keeps_its_address_and_speaks_without_a_password(machine:
     assert first.sentence.startswith(f"Apache Kafka {jars.VERSION} at {first.node.address} (its own files in ")
     assert first.settings == {"LONEWATCH_KAFKA": "on", "LONEWATCH_KAFKA_BOOTSTRAP": first.node.address}
     assert second == first
+
+
+def test_a_second_runner_leaves_the_ports_of_a_broker_that_runs_as_they_are(machine: Machine) -> None:
+    machine.has_java("17.0.1")
+    machine.has_maven()
+    node = carrier(machine.state, {}).node
+    assert node is not None
+    held = (machine.state / "kafka" / "ports").read_text()
+    with socket.create_server((HOST, node.port)), broker_in_place_of(node):
+        again = carrier(machine.state, {})
+
+    assert again.node == node
+    assert (machine.state / "kafka" / "ports").read_text() == held
+
+
+def test_a_port_that_somebody_else_has_taken_meanwhile_is_exchanged_for_another(machine: Machine) -> None:
+    machine.has_java("17.0.1")
+    machine.has_maven()
+    node = carrier(machine.state, {}).node
+    assert node is not None
+    with socket.create_server((HOST, node.port)):
+        again = carrier(machine.state, {}).node
+
+    assert again is not None
+    assert again.port != node.port
+    assert (machine.state / "kafka" / "ports").read_text() == f"{again.port} {again.voters[0]}\n"
 
 
 def test_no_connection_is_ever_lent_the_port_of_a_broker_that_is_away(tmp_path: Path) -> None:

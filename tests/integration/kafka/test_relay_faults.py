@@ -7,11 +7,11 @@ from collections import defaultdict
 from collections.abc import AsyncIterator
 
 import pytest_asyncio
-from aiokafka.admin import AIOKafkaAdminClient
 
 from shared.contracts.carried import read
 from shared.contracts.topics import VISITS
-from tests.integration.kafka.relaying import Site, ended, site, until, without_topic
+from tests.integration.kafka.relaying import WITHIN, Site, ended, site, until, without_topic
+from tests.support import waiting
 from tests.support.kafka import Broker
 from tests.support.services import Database
 
@@ -147,8 +147,7 @@ async def _positions(here: Site) -> set[int]:
 
 
 async def _generation(here: Site, number: int) -> None:
-    async with asyncio.timeout(60):
-        while (await here.cursor())["generation"] != number:
-            client = AIOKafkaAdminClient(bootstrap_servers=here.bootstrap)  # takes its time, so that nobody spins
-            await client.start()
-            await client.close()
+    async def reached() -> bool:
+        return bool((await here.cursor())["generation"] == number)
+
+    await waiting.until(reached, WITHIN)

@@ -70,6 +70,8 @@ def test_without_one_of_these_headers_it_is_no_record_of_ours(name: str) -> None
         read(VISITS, headers(**{name: None}), RECORD)
     with pytest.raises(NotCarried, match=name):
         read(VISITS, headers(**{name: b"\xff"}), RECORD)
+    with pytest.raises(NotCarried, match=name):  # Kafka knows headers without a value
+        read(VISITS, [(one, None if one == name else value) for one, value in headers()], RECORD)  # type: ignore[misc]
 
 
 @pytest.mark.parametrize(

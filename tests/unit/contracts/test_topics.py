@@ -13,7 +13,6 @@ from services.audit import feed as audit
 from services.checkin import feed as checkin
 from services.escalation import feed as escalation
 from services.notifier import feed as notifier
-from shared.contracts.asyncapi import configuration_of
 from shared.contracts.topics import (
     PARTITIONS,
     SHARDS,
@@ -21,6 +20,7 @@ from shared.contracts.topics import (
     TOPIC_OF_SERVICE,
     TOPICS,
     Topic,
+    configuration_of,
     partition_of,
     shard_of,
     topic_of,
@@ -80,4 +80,6 @@ def test_shards_fall_evenly_on_partitions_that_divide_their_number(partitions: i
 
 def test_a_topic_is_made_with_the_retention_that_the_table_says() -> None:
     topic = Topic("lonewatch.visits.v1", "checkin", (), "", kept=timedelta(days=2))
-    assert configuration_of(topic) == {"cleanup.policy": "delete", "retention.ms": "172800000"}
+    set_as = {"cleanup.policy": "delete", "retention.ms": "172800000"}
+    assert configuration_of(topic, 3) == set_as | {"min.insync.replicas": "2"}
+    assert configuration_of(topic, 1) == set_as | {"min.insync.replicas": "1"}

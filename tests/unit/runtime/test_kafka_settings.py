@@ -120,7 +120,7 @@ async def test_a_producer_takes_the_largest_record_waits_for_every_copy_and_doub
 
     producer = AIOKafkaProducer(**broker(settings, "test")._connection_kwargs)  # noqa: SLF001 -- what FastStream makes it with
 
-    assert producer._txn_manager is not None, "idempotent"  # noqa: SLF001
-    assert producer._sender._acks == -1, "all"  # noqa: SLF001
+    assert producer._txn_manager is not None, "idempotent"  # noqa: SLF001 -- aiokafka tells it nowhere else
+    assert producer._sender._acks == -1, "all"  # noqa: SLF001 -- aiokafka tells it nowhere else
     assert LARGEST_REQUEST > 2 * LARGEST_EVENT
     await producer.stop()

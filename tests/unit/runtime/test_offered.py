@@ -52,7 +52,7 @@ def test_what_was_applied_is_forgotten() -> None:
     assert positions(queue, 9) == []
     assert not queue.holds(KEY)
     assert queue.held() == ()
-    assert queue.oldest(KEY) == 0
+    assert queue.newest(KEY) == 0
 
 
 def test_a_page_is_handed_out_at_most() -> None:

@@ -106,7 +106,7 @@ AS $$
 DECLARE
     v_topic text := log.own_topic();
 BEGIN
-    UPDATE log.relay r SET generation = r.generation + 1, position = 0 WHERE r.topic = v_topic AND r.epoch = p_epoch;
+    UPDATE log.relay r SET generation = r.generation + 1, position = 0, epoch = r.epoch + 1 WHERE r.topic = v_topic AND r.epoch = p_epoch;
     IF NOT FOUND THEN
         RETURN false;
     END IF;
