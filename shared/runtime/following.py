@@ -22,6 +22,7 @@ from faststream.kafka.message import FAKE_CONSUMER, KafkaMessage
 from prometheus_client import Counter
 
 from shared.contracts import carried
+from shared.contracts.topics import group_of
 from shared.runtime.clock import monotonic, pause, wall
 from shared.runtime.kafka import KafkaSettings, broker, connection
 from shared.runtime.telemetry import REGISTRY
@@ -108,7 +109,7 @@ class Following(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ha
     def __init__(self, settings: KafkaSettings, service: str, replica: str, feed: Feed, probes: Pool) -> None:
         """Offer to ``feed``; ask the log's incarnation by ``probes``."""
         self._settings = settings
-        self._group = f"lonewatch-{service}"
+        self._group = group_of(service)
         self._client_id = f"lonewatch-{service}-{replica}-feed"
         self._feed = feed
         self._probes = probes
