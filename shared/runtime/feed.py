@@ -37,6 +37,10 @@ CARRIED_WITHIN = 0.5
 """Seconds that a topic has to bring a record before it is read from the log: many times what an undisturbed broker takes,
 and three services in a row still tell somebody within 3 s."""
 
+DOUBTED_FOR = 30.0
+"""Seconds for which a shard is read from the log alone after its topic brought what the log has not like that: a flood of
+made-up records then costs one page of each shard, and no alarm waits behind it."""
+
 _AGAIN = 0.05
 """Seconds before the next look where more is known to be left, or somebody waits for it."""
 
@@ -110,6 +114,8 @@ class Feed:
         """Where shards stand as far as this process knows; another replica may have moved them on."""
         self.carried: frozenset[str] = frozenset()
         """The topics that a broker brings at present: their records have a moment to come before the log is read."""
+        self._doubted: dict[Key, float] = {}
+        """Until when what comes by a topic is not taken for a shard."""
         self._working = Working(self._take, self._lane_of, self._follower.tries, cycles)
         self._seen = -1
         self._left = False
@@ -190,7 +196,7 @@ class Feed:
             for consumer, one in self._consumers.items():
                 key = (consumer, came.topic, came.place.shard)
                 new = came.topic in one.topics and came.place.position > self._applied.get(key, 0)
-                if new and self._offered.add(key, came) and came.type in _types(one):
+                if new and not self._doubts(key) and self._offered.add(key, came) and came.type in _types(one):
                     eager[key] = None
         for key in eager:
             self._working.want(key)
@@ -222,7 +228,7 @@ class Feed:
 
         An age below 0 says that the log's clock was set back: then no age says anything, and the log is read.
         """
-        in_time = key[1] in self.carried and 0 <= age < CARRIED_WITHIN
+        in_time = key[1] in self.carried and 0 <= age < CARRIED_WITHIN and not self._doubts(key)
         if not (in_time or self._offered.holds(key)):
             self._left = True
             if key not in self._working:
@@ -243,6 +249,7 @@ class Feed:
             self._offered.forget(key)  # what is wrong with a record is judged by the log's own row, and that at once
             if by_log:
                 raise
+            self._doubted[key] = monotonic() + DOUBTED_FOR
             log.warning("feed_reads_the_log", consumer=key[0], topic=key[1], shard=key[2], why=type(error).__name__)
             self._working.want(key, by_log=True)
             return
@@ -250,6 +257,10 @@ class Feed:
         self._offered.drop(key, applied)
         if self._offered.holds(key, _types(one)):
             self._working.want(key)
+
+    def _doubts(self, key: Key) -> bool:
+        """Say whether a shard's topic brought something wrong a while ago."""
+        return self._doubted.get(key, 0.0) > monotonic()
 
     async def _stands(self, turn: Turn) -> int:
         """Return where a reaction's shard stands: as it is remembered, where what came follows that."""

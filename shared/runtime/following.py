@@ -19,25 +19,18 @@ from aiokafka.admin import AIOKafkaAdminClient
 from faststream import AckPolicy
 from faststream.kafka import KafkaBroker
 from faststream.kafka.message import FAKE_CONSUMER, KafkaMessage
-from prometheus_client import Counter
 
 from shared.contracts import carried
 from shared.contracts.topics import group_of
 from shared.runtime.clock import monotonic, pause, wall
 from shared.runtime.kafka import KafkaSettings, broker, connection
-from shared.runtime.telemetry import REGISTRY
+from shared.runtime.telemetry import NOT_FOLLOWED
+from shared.runtime.unreadable_messages import pass_over_unreadable
 
 if TYPE_CHECKING:
     from shared.contracts.carried import Carried
     from shared.runtime.feed import Feed
     from shared.runtime.postgres import Pool
-
-NOT_FOLLOWED = Counter(
-    "lonewatch_feed_not_followed_total",
-    "Messages on topics that are no records of this log: not_ours or of another incarnation",
-    ["topic", "why"],
-    registry=REGISTRY,
-)
 
 RETRY_FIRST, RETRY_MOST = 0.5, 5.0
 """Seconds before Kafka is tried again: at once after a short fault, and seldom enough while it is away for days."""
@@ -168,6 +161,7 @@ class Following(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ha
         try:
             async with asyncio.timeout(_STARTED_WITHIN):
                 await kafka.start()
+            pass_over_unreadable(subscriber.consumer)
             await self._watch(subscriber.consumer)
         finally:
             self._feed.carried = frozenset()

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from shared.runtime.rows import Row
     from shared.runtime.tries import Key
 
+BY_TOPIC_AT_ONCE = 50
+"""Records of one shard taken at a time as they came by the topic: they are read before the log says whether it has them."""
+
 BY_TOPIC = "topic"
 BY_LOG = "log"
 BY_LOG_ALONE = "log_alone"
@@ -51,7 +54,7 @@ class Turn:
         """Return what follows ``applied``. Where something is missing between it and what came, the log is read."""
         _, topic, shard = self.key
         if not self.by_log:
-            run = self.offered.take(self.key, applied, PAGE)
+            run = self.offered.take(self.key, applied, BY_TOPIC_AT_ONCE)
             if run or not self.offered.holds(self.key):
                 return Taken(run, BY_TOPIC)
         newest = self.offered.newest(self.key)

@@ -42,6 +42,13 @@ FED = Counter(
     registry=REGISTRY,
 )
 
+NOT_FOLLOWED = Counter(
+    "lonewatch_feed_not_followed_total",
+    "Messages on topics that are no records of this log: not_ours, of another incarnation, or unreadable",
+    ["topic", "why"],
+    registry=REGISTRY,
+)
+
 _WRITE_EVERY = 1.0
 """Seconds between two writes of finished cycles: ten of them fit into what counts as fresh."""
 

@@ -62,13 +62,19 @@ async def partitions_of(bootstrap: str, topic: str) -> int:
     return len(found["partitions"])
 
 
-async def _kcat(*options: str) -> bytes:
+async def put(bootstrap: str, topic: str, partition: int, value: bytes, *headers: bytes) -> None:
+    """Put a message on a topic that no program of ours would: its headers are ``name=value`` in any bytes."""
+    said = [part for header in headers for part in (b"-H", header)]
+    await _kcat("-P", "-b", bootstrap, "-t", topic, "-p", str(partition), *said, given=value)
+
+
+async def _kcat(*options: str | bytes, given: bytes = b"") -> bytes:
     """Return what kcat writes. A test that asks for it is skipped where there is none, or fails where Kafka is required."""
     program = shutil.which("kcat") or unavailable("kcat is not installed")
-    process = await asyncio.create_subprocess_exec(program, *options, stdout=PIPE, stderr=PIPE)
+    process = await asyncio.create_subprocess_exec(program, *options, stdin=PIPE, stdout=PIPE, stderr=PIPE)
     try:
         async with asyncio.timeout(_LONGEST):
-            out, said = await process.communicate()
+            out, said = await process.communicate(given)
     finally:
         if process.returncode is None:
             process.kill()

@@ -10,16 +10,17 @@ from statistics import quantiles
 
 import pytest_asyncio
 
-from shared.contracts.topics import VISITS
+from shared.contracts.topics import PARTITIONS, VISITS
 from shared.runtime.clock import monotonic
 from shared.runtime.following import Following
 from shared.runtime.kafka import KafkaSettings
 from shared.runtime.postgres import open_pool
 from shared.runtime.relay import Relay
-from shared.runtime.telemetry import FED
+from shared.runtime.telemetry import FED, NOT_FOLLOWED
 from tests.integration.kafka.relaying import ended, without_topic
 from tests.store.by_topic import FOLLOWS, NOT_APPLIED, OWNERS, Follows, Ground, ground
 from tests.support.kafka import Broker
+from tests.support.kcat import put
 from tests.support.services import Database
 from tests.support.waiting import until
 
@@ -145,6 +146,22 @@ async def test_a_kafka_that_comes_back_empty_loses_nothing_and_is_followed_again
     await site.applied()
     assert await site.ground.admin.fetchval(ANSWERED_AT) == 2 * (20 + 30)
     await site.by_topic()
+
+
+async def test_a_message_that_cannot_be_taken_apart_ends_the_following_of_no_topic(site: Site) -> None:
+    await site.run()
+    await site.carried()
+    await site.by_topic()
+    for partition in range(PARTITIONS):
+        await put(site.kafka.bootstrap, VISITS, partition, b"x", b"\xff\xfe=1")
+    await until(_passed_over, WITHIN)
+    await site.by_topic()
+
+
+async def _passed_over() -> bool:
+    """Whether all of them were met."""
+    found = [one for metric in NOT_FOLLOWED.collect() for one in metric.samples if one.name.endswith("_total")]
+    return sum(one.value for one in found if one.labels["why"] == "unreadable") >= PARTITIONS
 
 
 async def _word(site: Site, word: str) -> bool:
