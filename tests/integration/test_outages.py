@@ -18,6 +18,7 @@ from shared.runtime.postgres import LOST
 from shared.runtime.telemetry import Cycles
 from shared.runtime.troubles import Troubles
 from tests.support.services import Installation
+from tests.support.waiting import until
 from tests.support.world import ANNA, GRACE, INTERVAL, make_world
 
 OUTAGE = trouble_stream("checkin", "outage")
@@ -26,6 +27,9 @@ AWAY = timedelta(minutes=30)
 
 # Let a service have been away for a while: the log's time moves by itself.
 AGED = "UPDATE log.cycle SET finished_at = clock_timestamp() - $1::interval"
+
+# Whether escalation is known to have watched: without that its next start is its first.
+LOOKED = "SELECT EXISTS (SELECT FROM log.cycle WHERE service = 'escalation' AND loop = 'clock')"
 
 # Let another replica have gone on.
 WENT_ON = "INSERT INTO log.cycle VALUES ('checkin', '7', 'clock', clock_timestamp() - $1::interval)"
@@ -93,7 +97,7 @@ async def test_a_call_for_help_that_waited_for_escalation_counts_as_overdue_in_i
     async with installation.service("checkin") as checkin:
         world = await make_world(installation, checkin)
         async with installation.service("escalation"):
-            await installation.quiet()
+            await until(lambda: installation.admin.fetchval(LOOKED))
         await installation.admin.execute(AGED, AWAY)
         await world.done(ANNA, "POST", f"/workers/{ANNA}/help")
         async with installation.service("escalation"):
