@@ -11,8 +11,8 @@ from urllib.parse import urlsplit
 
 from deploy.database import KEYS_DATABASE, LOG_DATABASE, SERVICES, address
 from deploy.local.cluster import read_password
-from deploy.local.configuration import HOST
 from deploy.local.kafka.carrier import BOOTSTRAP
+from deploy.local.ports import HOST
 from deploy.local.replicas import WRAPPING_KEY
 from services.notifier.settings import Settings
 from shared.runtime.clock import wall

@@ -4,16 +4,13 @@ They lie in the state directory, not in the data directory: that belongs to Post
 link there for root to write through.
 """
 
-import socket
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
 from deploy.local.account import PostgresError
-
-HOST: Final = "127.0.0.1"
-"""The only address the server listens on: nothing off this machine can reach it."""
+from deploy.local.ports import HOST, free_port, port_is_free
 
 PER_REPLICA: Final = 14
 """Connections that one replica of one service may hold: 6 for work, 2 for looking, 1 for appending and 3 for keys; and
@@ -69,29 +66,16 @@ def connections_for(replicas: int, services: int = 4) -> int:
     return services * replicas * PER_REPLICA + FOR_OTHERS
 
 
-def is_free(port: int) -> bool:
-    """Whether a server could listen on the port now."""
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((HOST, port))
-        except OSError:
-            return False
-        return True
-
-
 def choose_port(state: Path, wanted: int) -> int:
     """Return the wanted port; for 0 that of the last start while it is free, else a free one. Remembers it."""
     kept = state / "port"
-    if wanted and not is_free(wanted):
+    if wanted and not port_is_free(wanted):
         raise PostgresError(f"Port {wanted} of {HOST} is taken. End what listens there, or name another port.")
     last = kept.read_text("ascii").strip() if kept.exists() else ""
-    if not wanted and last.isdecimal() and is_free(int(last)):
+    if not wanted and last.isdecimal() and port_is_free(int(last)):
         return int(last)
     if not wanted:
-        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-            probe.bind((HOST, 0))
-            wanted = int(probe.getsockname()[1])
+        wanted = free_port()
     kept.write_text(f"{wanted}\n", "ascii")
     return wanted
 

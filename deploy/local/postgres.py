@@ -5,9 +5,7 @@ starts it stops it. When a runner is killed, Linux ends its server in order; els
 next start. All of this blocks; from a coroutine use `asyncio.to_thread`. Knows no schema and no role but the superuser.
 """
 
-import os
 import signal
-import subprocess
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import timedelta
@@ -17,10 +15,11 @@ from typing import Final, Literal
 
 import psutil
 
-from deploy.local.account import ENVIRONMENT, Account, PostgresError, account_for, programs_for, require_reach
+from deploy.local.account import PostgresError, account_for, programs_for, require_reach
 from deploy.local.cluster import make_data, make_state, read_password
-from deploy.local.configuration import HOST, choose_port, write_configuration
-from deploy.local.parent import STARTER, ends_with_parent
+from deploy.local.configuration import choose_port, write_configuration
+from deploy.local.parent import start_server
+from deploy.local.ports import HOST
 from deploy.local.server import Server, accepts_password, ends, is_ready, last_lines, running
 
 __all__ = ["PostgresError", "Server", "kill", "running", "start", "stop"]
@@ -56,7 +55,8 @@ def start(state: Path, *, port: int = 0, settings: Mapping[str, str] = NO_SETTIN
     password = read_password(state)
     port = choose_port(state, port)
     write_configuration(state, port, settings)
-    process = STARTER.submit(begin, state, account, programs).result()
+    command = (programs / "postgres", "-D", state / "data", f"--config-file={state / 'postgresql.conf'}")
+    process = start_server(account, command, state / "postgres.log", SIGNALS["fast"])
     server = Server(HOST, port, state / "data", password, process)
     if not (is_ready(server) and accepts_password(server)):
         kill(server)
@@ -65,26 +65,6 @@ def start(state: Path, *, port: int = 0, settings: Mapping[str, str] = NO_SETTIN
             f"{state / 'postgres.log'} ends:\n{last_lines(state)}"
         )
     return server
-
-
-def begin(state: Path, account: Account, programs: Path) -> psutil.Process:
-    """Start the server's first process. Called in the thread of `STARTER`, so that it lives as long as this process."""
-    with os.fdopen(os.open(state / "postgres.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)) as log:
-        started = subprocess.Popen(
-            [str(programs / "postgres"), "-D", str(state / "data"), f"--config-file={state / 'postgresql.conf'}"],
-            user=account.uid,
-            group=account.gid,
-            extra_groups=account.groups,
-            cwd="/",
-            env=dict(ENVIRONMENT),
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-            preexec_fn=ends_with_parent(SIGNALS["fast"]),  # noqa: PLW1509 -- one call that needs no lock
-        )
-    started.returncode = 0  # psutil's Process watches and reaps it from here on, as it does with one left over
-    return psutil.Process(started.pid)
 
 
 def stop(server: Server | Path, *, mode: Literal["fast", "immediate", "smart"] = "fast") -> None:

@@ -11,7 +11,7 @@ import psutil
 
 from deploy.local.account import CALLER, PROGRAMS, installed
 from deploy.local.cluster import read_password
-from deploy.local.configuration import HOST
+from deploy.local.ports import HOST
 
 TICK: Final = timedelta(milliseconds=50)
 """Between two looks at a server that starts or ends: too short to notice, long enough to leave it the processor."""

@@ -7,25 +7,23 @@ start ends one that was left over. All of this blocks; from a coroutine use ``as
 from __future__ import annotations
 
 import base64
-import os
 import secrets
 import shutil
 import signal
-import subprocess
 from contextlib import suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 import psutil
 
-from deploy.local.account import ENVIRONMENT, Account
 from deploy.local.kafka.account import account_for, within_reach
 from deploy.local.kafka.configuration import write_configuration
 from deploy.local.kafka.jars import KafkaError, Programs
 from deploy.local.kafka.running import running
-from deploy.local.parent import STARTER, ends_with_parent
+from deploy.local.parent import start_server
 
 if TYPE_CHECKING:
+    from deploy.local.account import Account
     from deploy.local.kafka.configuration import Node
 
 STOPPED_WITHIN: Final = timedelta(seconds=5)
@@ -49,7 +47,13 @@ def start(node: Node, programs: Programs, *, cluster: str | None = None) -> psut
     write_configuration(node)
     if not _is_formatted(node):
         _format(node, reached, account, cluster or new_cluster())
-    process = STARTER.submit(_begin, node, reached, account).result()
+    options = (
+        *HEAP,
+        f"-Djava.io.tmpdir={node.folder / 'tmp'}",
+        f"-Dlog4j2.configurationFile={node.folder}/log4j2.yaml",
+    )
+    command = (reached.java, *options, "-cp", f"{reached.libs}/*", "kafka.Kafka", node.properties)
+    process = start_server(account, command, node.output, signal.SIGTERM)
     (node.folder / "pid").write_text(f"{process.pid}\n", "ascii")
     return process
 
@@ -89,32 +93,6 @@ def _is_gone(process: psutil.Process) -> bool:
     except psutil.TimeoutExpired:
         return False
     return True
-
-
-def _begin(node: Node, programs: Programs, account: Account) -> psutil.Process:
-    """Start the process. Called in the thread of `STARTER`, so that it lives as long as this process."""
-    options = [
-        *HEAP,
-        f"-Djava.io.tmpdir={node.folder / 'tmp'}",
-        f"-Dlog4j2.configurationFile={node.folder}/log4j2.yaml",
-    ]
-    command = [programs.java, *options, "-cp", f"{programs.libs}/*", "kafka.Kafka", node.properties]
-    with os.fdopen(os.open(node.output, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)) as output:
-        started = subprocess.Popen(
-            [str(part) for part in command],
-            user=account.uid,
-            group=account.gid,
-            extra_groups=account.groups,
-            cwd="/",
-            env=dict(ENVIRONMENT),
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-            start_new_session=True,
-            preexec_fn=ends_with_parent(signal.SIGTERM),  # noqa: PLW1509 -- one call that needs no lock
-        )
-    started.returncode = 0  # psutil's Process watches and reaps it from here on
-    return psutil.Process(started.pid)
 
 
 def _is_formatted(node: Node) -> bool:
