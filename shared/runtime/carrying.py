@@ -48,7 +48,7 @@ class Carrying:
     @property
     def enabled(self) -> bool:
         """Whether there is a Kafka to speak to."""
-        return self._settings.kafka == "on" and bool(self._settings.kafka_bootstrap.strip(" ,"))
+        return bool(self._settings.kafka_places)
 
     def appended(self) -> None:
         """Say that this process has appended something."""

@@ -16,14 +16,13 @@ from typing import TYPE_CHECKING, Any, Literal
 import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
-from faststream import AckPolicy
 from faststream.kafka import KafkaBroker
 from faststream.kafka.message import FAKE_CONSUMER, KafkaMessage
 
 from shared.contracts import carried
 from shared.contracts.topics import group_of
 from shared.runtime.clock import monotonic, pause, wall
-from shared.runtime.kafka import KafkaSettings, broker, connection
+from shared.runtime.kafka import SUBSCRIBER, KafkaSettings, broker, connection
 from shared.runtime.telemetry import NOT_FOLLOWED
 from shared.runtime.unreadable_messages import pass_over_unreadable
 
@@ -53,26 +52,6 @@ _ROOM_WITHIN = 2.0
 
 _ROOM_LOOK = 0.02
 """Seconds between two looks for room."""
-
-SUBSCRIBER: Mapping[str, Any] = {
-    "batch": True,  # what came together is offered together, and applied in few commits
-    "max_records": 500,  # a page of the relay
-    "max_poll_records": 500,
-    "batch_timeout_ms": 20,  # FastStream is deaf for as long after each wait without a record
-    "fetch_min_bytes": 1,  # one record alone does not wait for others
-    "fetch_max_wait_ms": 500,  # what the broker waits for the first record; it answers at once when there is one
-    "fetch_max_bytes": 8 * 1024 * 1024,  # of memory for one fetch
-    "max_partition_fetch_bytes": 1024 * 1024,  # four of the largest records
-    "auto_offset_reset": "earliest",  # a group without offsets reads all there is: the feed drops what it knows
-    "ack_policy": AckPolicy.ACK_FIRST,  # commits in the background: an offset is a hint, the applied position decides
-    "auto_commit_interval_ms": 5000,  # what is read again after a crash, and dropped
-    "session_timeout_ms": 8000,  # a dead replica's partitions come by the log until then; a slow start is no death
-    "heartbeat_interval_ms": 2000,  # three may be lost
-    "max_poll_interval_ms": 60_000,  # a replica that takes nothing for so long gives its partitions up
-    "isolation_level": "read_uncommitted",  # nothing of ours is published in transactions
-    "no_reply": True,
-}
-"""How topics are subscribed to, each setting with its reason."""
 
 Word = Literal["off", "waiting", "joining", "following", "cannot_connect"]
 

@@ -11,6 +11,7 @@ import ssl
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from faststream import AckPolicy
 from faststream.kafka import KafkaBroker
 from faststream.kafka.security import parse_security
 from faststream.security import BaseSecurity, SASLPlaintext, SASLScram256, SASLScram512
@@ -19,6 +20,8 @@ from pydantic import BaseModel, ConfigDict
 from shared.contracts.topics import PARTITIONS
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from shared.runtime.settings import ServiceSettings
 
 REQUEST_TIMEOUT = 10_000
@@ -38,6 +41,27 @@ LARGEST_REQUEST = 1024 * 1024
 
 LARGEST_BATCH = 64 * 1024
 """Bytes of a partition's records that go together: a page of 500 records then waits for few round trips."""
+
+
+SUBSCRIBER: Mapping[str, Any] = {
+    "batch": True,  # what came together is offered together, and applied in few commits
+    "max_records": 500,  # a page of the relay
+    "max_poll_records": 500,
+    "batch_timeout_ms": 20,  # FastStream is deaf for as long after each wait without a record
+    "fetch_min_bytes": 1,  # one record alone does not wait for others
+    "fetch_max_wait_ms": 500,  # what the broker waits for the first record; it answers at once when there is one
+    "fetch_max_bytes": 8 * 1024 * 1024,  # of memory for one fetch
+    "max_partition_fetch_bytes": 1024 * 1024,  # four of the largest records
+    "auto_offset_reset": "earliest",  # a group without offsets reads all there is: the feed drops what it knows
+    "ack_policy": AckPolicy.ACK_FIRST,  # commits in the background: an offset is a hint, the applied position decides
+    "auto_commit_interval_ms": 5000,  # what is read again after a crash, and dropped
+    "session_timeout_ms": 8000,  # a dead replica's partitions come by the log until then; a slow start is no death
+    "heartbeat_interval_ms": 2000,  # three may be lost
+    "max_poll_interval_ms": 60_000,  # a replica that takes nothing for so long gives its partitions up
+    "isolation_level": "read_uncommitted",  # nothing of ours is published in transactions
+    "no_reply": True,
+}
+"""How topics are subscribed to, each setting with its reason."""
 
 
 class KafkaSettings(BaseModel):
@@ -68,7 +92,7 @@ class KafkaSettings(BaseModel):
         """Return what a service's settings say of Kafka."""
         return cls(
             on=settings.kafka == "on",
-            bootstrap=tuple(filter(None, (place.strip() for place in settings.kafka_bootstrap.split(",")))),
+            bootstrap=settings.kafka_places,
             security=settings.kafka_security,
             sasl_mechanism=settings.kafka_sasl_mechanism,
             sasl_username=settings.kafka_sasl_username,

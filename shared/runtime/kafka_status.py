@@ -35,12 +35,11 @@ class KafkaStatus:
     async def read(self) -> dict[str, Any]:
         """Return it as an answer says it; ``lag`` is None where the log does not tell in time."""
         carrying = self._carrying
-        given = self._settings.kafka_bootstrap.split(",") if carrying.enabled else ()
         lags = await self._lags.read()
         idle = {"state": "starting" if carrying.enabled else "off"}
         return {
             "replica": self._settings.replica,
-            "brokers": [place.strip() for place in given if place.strip()],
+            "brokers": list(self._settings.kafka_places),
             "following": _followed(carrying.following.state) if carrying.following else idle,
             "relay": _published(carrying.relay.state) if carrying.relay else idle,
             "applied": list(applied(self._lags.followed)),

@@ -6,9 +6,7 @@ Clocks and feeds start before HTTP. A loop that ends by itself ends the process:
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
-import sys
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -23,6 +21,7 @@ from shared.runtime.clock import pause
 from shared.runtime.clock_check import ClockCheck
 from shared.runtime.columns_check import Columns
 from shared.runtime.commands import Commands
+from shared.runtime.configured import cannot_start
 from shared.runtime.consumers import MissingRowError, Reaction, ReadModel
 from shared.runtime.deadlines import Deadlines, OnDue
 from shared.runtime.feed import Feed
@@ -196,8 +195,7 @@ async def serve(
             await first()
         await _serve(name, settings, build)
     except (WrongWrappingKeyError, MissingRowError) as error:
-        log.critical("cannot_start", reason=str(error))
-        sys.exit(os.EX_CONFIG)
+        cannot_start(name, str(error))
     log.info("service_stopped")
 
 

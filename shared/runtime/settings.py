@@ -83,6 +83,12 @@ class ServiceSettings(LonewatchSettings):
     relay_most_per_second: int = Field(default=0, ge=0)
     """Records that a relay publishes in a second; 0: no bound. A brake on a cluster that others share."""
 
+    @property
+    def kafka_places(self) -> tuple[str, ...]:
+        """Where Kafka is, an address each; none where the log alone is followed."""
+        places = tuple(filter(None, (place.strip() for place in self.kafka_bootstrap.split(","))))
+        return places if self.kafka == "on" else ()
+
     @field_validator("database", "keys_database")
     @classmethod
     def _whole(cls, address: SecretStr, info: ValidationInfo) -> SecretStr:
