@@ -39,9 +39,6 @@ LEFT_OUT = ("var/cache/apt", "var/lib/apt/lists", "usr/share/doc", "usr/share/lo
 CERTIFICATES = "/etc/ssl/builder.pem"
 """Where the Dockerfile puts the build's secret ``certificates``."""
 
-PIP_READS = ("index-url", "extra-index-url", "trusted-host", "timeout", "retries")
-"""What of this machine's pip settings the build is told: where packages come from. The hashes say which they are."""
-
 
 def named_base(dockerfile: Path) -> str:
     """Return the base that a Dockerfile builds on unless told otherwise."""
@@ -96,10 +93,11 @@ def pip_secrets() -> Iterator[Mapping[str, Path]]:
     """Yield the build's two secrets: this machine's pip settings, and whom it trusts. They may hold a password."""
     listed = subprocess.run([sys.executable, "-m", "pip", "config", "list"], capture_output=True, text=True, check=True)
     found = dict(re.findall(r"^[\w:]+\.([\w-]+)='(.*)'$", listed.stdout, re.MULTILINE))
-    lines = [f"{name} = {found[name]}" for name in PIP_READS if name in found]
-    trusted = Path(found.get("cert") or os.environ.get("SSL_CERT_FILE") or "")
+    trusted = Path(found.pop("cert", None) or os.environ.get("SSL_CERT_FILE") or "")
     with tempfile.TemporaryDirectory(prefix="lonewatch-pip-") as folder:
         secrets = {"pip": Path(folder) / "pip.conf"}
+        # Where packages come from, and not what is a place on this machine; which they are the hashes say.
+        lines = [f"{name} = {value}" for name, value in found.items() if not value.startswith(("/", "file:"))]
         if trusted.is_file():
             secrets["certificates"] = trusted
             lines.append(f"cert = {CERTIFICATES}")
