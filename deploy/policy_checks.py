@@ -17,7 +17,7 @@ from unicodedata import category
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from deploy.policy_schema import ISO_8601, WORDS
-from shared.contracts.policy import LONGEST, Span
+from shared.contracts.spans import LONGEST, Span
 
 Problem = tuple[str, str]
 """Where (the key path, list entries counted from 1), and what is wrong with what to do."""

@@ -16,7 +16,8 @@ from deploy.policy_files import PolicyError, load_policy, sha256
 from deploy.policy_gaps import gaps
 from deploy.policy_meaning import defaults, meaning, step_starts
 from deploy.policy_schema import SCHEMA_PATH, schema_text
-from shared.contracts.policy import Awaits, Ladder, Policy
+from shared.contracts.ladders import Ladder
+from shared.contracts.policy import Awaits, Policy
 
 app = typer.Typer(name="policy", help="Check an operator's policy before it is adopted.", no_args_is_help=True)
 

@@ -9,8 +9,10 @@ from itertools import accumulate
 from pydantic import BaseModel
 
 from shared.contracts.base import Cites
-from shared.contracts.policy import Awaited, Awaits, Ladder, Policy, Timed
+from shared.contracts.ladders import Ladder
+from shared.contracts.policy import Awaited, Awaits, Policy
 from shared.contracts.roles import Role
+from shared.contracts.spans import Timed
 
 SINCE = {"start": "the planned start", "end": "the expected end", "report": "the end"}
 """What is awaited of a worker beside check-ins, and from when its spans count."""

@@ -9,7 +9,8 @@ import json
 from pathlib import Path
 from typing import Any, get_args
 
-from shared.contracts.policy import REQUIRED, Policy, Trigger
+from shared.contracts.ladders import REQUIRED, Trigger
+from shared.contracts.policy import Policy
 
 SCHEMA_PATH = Path(__file__).resolve().parent.parent / "policies" / "policy.schema.json"
 """Where the schema stands in the checkout: beside the files that it describes."""

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
     from asyncpg import Record
 
+    from shared.contracts.asks import Ask
     from shared.contracts.envelope import Recorded
-    from shared.contracts.escalations import Ask
     from shared.contracts.troubles import Trouble
     from shared.runtime.consumers import Apply
     from shared.runtime.postgres import Connection, Pool

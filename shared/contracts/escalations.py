@@ -4,28 +4,14 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
-from shared.contracts.base import Cites, Code, Contract, Event, Id, Instant, Sealed
-from shared.contracts.policy import Ladder, Trigger
-from shared.contracts.roles import Role
+from shared.contracts import tasks
+from shared.contracts.asks import Ask
+from shared.contracts.base import Cites, Code, Event, Id, Instant, Sealed
+from shared.contracts.ladders import Ladder, Trigger
 from shared.contracts.troubles import Trouble
-
-AskKind = Literal["step", "joined", "ran_out", "exhausted", "all_clear"]
-"""Why somebody is told. ``step`` and ``exhausted`` are withdrawn when somebody has acknowledged."""
 
 SYSTEM = "system.operator"
 """The subject of escalations about Lonewatch itself: stream ``escalation-system.operator``. No visit or worker can have it."""
-
-
-MOST_ASKS = 200
-"""People that one event asks to tell. Notifier queues a write for each in one append, and the log takes 500 events."""
-
-
-class Ask(Contract):
-    """Tell this person, once, by every way in which they can be reached. ``notification_id`` is unique for good."""
-
-    notification_id: Id
-    worker_id: Id
-    roles: tuple[Role, ...]
 
 
 class EscalationOpened(Event):
@@ -71,6 +57,8 @@ class EscalationJoined(Event):
     trouble: Trouble | None = None
     worker_id: Id | None = None
     """Whom it is about, where nothing readable had named the worker when the episode was opened."""
+    stopped: tuple[int, ...] = ()
+    """The ladders that this trigger's own ladder stops: it runs instead of them."""
     asks: tuple[Ask, ...]
     part: int = 1
     """From 1. Who is told goes over several events of one decision where they are many; all but the asks is the same."""
@@ -89,6 +77,10 @@ class StepStarted(Event):
     part: int = 1
     next_at: Instant
     """When the next step starts, or the ladder is exhausted, unless somebody acknowledges before."""
+    passes_on_at: Instant | None = None
+    """Of a step that is a task: untaken until then, it is offered to the next. None: there is no other to offer it to."""
+    task: bool = False
+    """Whether the step is a task, offered to ``asks``; what it is stands in the ladder."""
     cites: Cites
 
 
@@ -199,6 +191,7 @@ EVENTS: tuple[type[Event], ...] = (
     EscalationAcknowledged,
     AcknowledgementRanOut,
     EscalationExhausted,
+    *tasks.EVENTS,
     EscalationResolved,
     EscalationStoodDown,
     EscalationLapsed,

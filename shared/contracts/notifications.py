@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
+from shared.contracts.asks import AskKind
 from shared.contracts.base import Code, Contract, Event, Id, Instant
-from shared.contracts.escalations import AskKind
-from shared.contracts.policy import Trigger
+from shared.contracts.ladders import Trigger
 from shared.contracts.troubles import Trouble
 from shared.contracts.visits import Channel
 

@@ -1,81 +1,19 @@
 """An operator's lone-working policy as data: what the five policies say differently is a value here, never code.
 
-Every rule cites where it comes from (``Cites``); a rule with ``ours`` fills what the policy leaves open. Spans are
-written as people write them (``5 minutes``) in a policy file and as ISO 8601 on the wire.
+Every rule cites where it comes from (``Cites``); a rule with ``ours`` fills what the policy leaves open. Spans stand in
+``spans``, the steps of a ladder in ``ladders``.
 """
 
 from __future__ import annotations
 
-import re
-from datetime import timedelta
-from typing import Annotated, Literal
+from typing import Annotated
 
-from pydantic import Field, ValidatorFunctionWrapHandler, WrapValidator, model_validator
+from pydantic import Field, model_validator
 
 from shared.contracts.base import Cites, Code, Contract, Id, Line
+from shared.contracts.ladders import GRAVITY, MOST, REQUIRED, STANDS_IN, Ladder
 from shared.contracts.roles import Role
-
-_UNITS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
-_SPAN = re.compile(r"^(\d+(?:\.\d+)?) (second|minute|hour|day)s?$")
-
-
-LONGEST = timedelta(days=366)
-"""The longest span of a policy: a year, whichever. No instant that is reckoned with it leaves the calendar."""
-
-MOST = 100
-"""Entries of one list of a policy: what an assessment may speak to and a start may answer."""
-
-
-def _read_span(value: object, read: ValidatorFunctionWrapHandler) -> timedelta:
-    """Read ``5 minutes``; leave anything else to pydantic, which reads ISO 8601 and raises OverflowError on its way."""
-    try:
-        if isinstance(value, str) and (found := _SPAN.match(value)):
-            value = timedelta(seconds=float(found[1]) * _UNITS[found[2]])
-        span: timedelta = read(value)
-    except OverflowError:
-        raise ValueError("is longer than can be counted") from None
-    return span
-
-
-Span = Annotated[timedelta, Field(gt=timedelta(0), le=LONGEST), WrapValidator(_read_span)]
-"""A span above zero, and no longer than ``LONGEST``."""
-
-Trigger = Literal[
-    "approval_overdue",
-    "report_overdue",
-    "start_overdue",
-    "end_overdue",
-    "system",
-    "trouble",
-    "check_in_missed",
-    "help",
-]
-"""What opens an escalation, or joins one that is open."""
-
-GRAVITY: dict[str, int] = {
-    "approval_overdue": 0,
-    "report_overdue": 0,
-    "start_overdue": 1,
-    "end_overdue": 1,
-    "system": 2,
-    "trouble": 2,
-    "check_in_missed": 3,
-    "help": 4,
-}
-"""Which trigger is graver: a graver one that joins starts its own ladder."""
-
-REQUIRED = ("check_in_missed", "help")
-"""The triggers for which every policy has a ladder; the others go by the one for a missed check-in unless they have one."""
-
-AWAITED: frozenset[Trigger] = frozenset({"approval_overdue", "report_overdue", "start_overdue", "end_overdue"})
-"""Triggers that end by themselves: what was awaited may still come, and then nobody needs to be reached any more."""
-
-
-class Timed(Contract):
-    """A span that a rule sets."""
-
-    span: Span
-    cites: Cites
+from shared.contracts.spans import Span, Timed
 
 
 class CheckIns(Contract):
@@ -141,26 +79,10 @@ class Awaits(Contract):
     """The worker's report of how it went, from the end of the visit."""
 
 
-class Step(Contract):
-    """One step of a ladder: these roles are told, then the next step follows after ``wait``."""
+class UnsafeEnds(Contract):
+    """Reasons for ending a visit early that tell somebody: the worker left because it was not safe."""
 
-    name: Line
-    notify: Annotated[tuple[Role, ...], Field(min_length=1, max_length=MOST)]
-    wait: Span
-    """From the dispatch of this step to the next one, whatever became of this one."""
-    cites: Cites
-    wait_cites: Cites
-
-
-class Ladder(Contract):
-    """Who is told, in which order, when one trigger comes."""
-
-    trigger: Trigger
-    steps: Annotated[tuple[Step, ...], Field(min_length=1, max_length=MOST)]
-    acknowledgement_lasts: Timed
-    """After this an acknowledgement without an end runs out and the ladder alarms again."""
-    repeat_every: Timed
-    """How often an exhausted ladder tells everyone of the site again."""
+    reasons: Annotated[tuple[Code, ...], Field(min_length=1, max_length=MOST)]
     cites: Cites
 
 
@@ -176,7 +98,10 @@ class Policy(Contract):
     approval: Approval
     gate: Gate
     awaits: Awaits = Awaits()
+    unsafe_ends: UnsafeEnds | None = None
     ladders: Annotated[tuple[Ladder, ...], Field(min_length=1)]
+    clauses: dict[Line, Line] = Field(default_factory=dict)
+    """The clauses that the rules cite, each in a few words of ours: what a page or an auditor can show beside a step."""
 
     @model_validator(mode="after")
     def _one_ladder_per_trigger(self) -> Policy:
@@ -189,11 +114,11 @@ class Policy(Contract):
         return self
 
     def ladder_for(self, trigger: str) -> Ladder:
-        """Return the ladder of a trigger, or the one for a missed check-in where the policy has none for it.
+        """Return the ladder of a trigger, or the one that stands in where the policy has none for it.
 
         Raises KeyError for what is no trigger of a visit.
         """
         if trigger not in GRAVITY or trigger == "system":
             raise KeyError(trigger)
         by_trigger: dict[str, Ladder] = {ladder.trigger: ladder for ladder in self.ladders}
-        return by_trigger.get(trigger) or by_trigger["check_in_missed"]
+        return by_trigger.get(trigger) or by_trigger[STANDS_IN.get(trigger, "check_in_missed")]

@@ -41,6 +41,10 @@ PERMISSIONS: dict[str, frozenset[str]] = {
     "set_operator_ladder": _ADMINISTRATION,
     "register_worker": _ADMINISTRATION,
     "set_contact_points": _ADMINISTRATION | {OWN},
+    "set_phones": _ADMINISTRATION | {OWN},
+    "set_code_words": _ADMINISTRATION | {OWN},
+    "set_pins": frozenset({OWN}),
+    "remove_pins": _ADMINISTRATION | {OWN},
     "issue_token": _ADMINISTRATION,
     "revoke_token": _ADMINISTRATION | {OWN},
     "set_password": _ADMINISTRATION | {OWN},
@@ -62,6 +66,7 @@ PERMISSIONS: dict[str, frozenset[str]] = {
     "end_visit": frozenset({OWN}),
     "report_visit": RESPONDERS | {OWN},
     "ask_for_help": RESPONDERS | {OWN},
+    "report_situation": RESPONDERS | {OWN},
     "read_visit": _READERS | {OWN},
     # escalation
     "list_escalations": _READERS,
@@ -69,12 +74,16 @@ PERMISSIONS: dict[str, frozenset[str]] = {
     "acknowledge": RESPONDERS,
     "resolve": RESPONDERS,
     "stand_down": RESPONDERS,
+    "take_task": RESPONDERS,
+    "hand_over_task": RESPONDERS,
+    "give_back_task": RESPONDERS,
+    "do_task": RESPONDERS,
     # notifier
     "read_notifications": _READERS,
     "test_alarm": RESPONDERS | {OWN},
     "read_test_alarm": _READERS | {OWN},
     # audit
-    "read_timeline": _READERS,
+    "read_timeline": _READERS | {OWN},
     # every service, of itself
     "read_status": _READERS,
     "read_parked": _ADMINISTRATION | {Role.AUDITOR},

@@ -1,15 +1,17 @@
 """Events of checkin: sites, workers, policies, assessments, visits. Topic ``lonewatch.visits.v1``.
 
-How people show who they are is in ``accounts``, who holds which role in ``grants``, what did not come in ``awaited``.
+How people show who they are is in ``accounts``, how they are rung in ``persons``, who holds which role in ``grants``, what
+did not come in ``awaited``, what somebody signals in ``situations``.
 """
 
 from __future__ import annotations
 
 from typing import ClassVar, Literal
 
-from shared.contracts import accounts, awaited, grants
+from shared.contracts import accounts, awaited, grants, persons, situations
 from shared.contracts.base import Cites, Code, Contract, Event, Id, Instant, Sealed, Span
-from shared.contracts.policy import Awaits, Ladder, Policy
+from shared.contracts.ladders import Ladder
+from shared.contracts.policy import Awaits, Policy
 
 Channel = Literal["mail", "webhook"]
 """The ways in which a person can be reached."""
@@ -136,6 +138,10 @@ class VisitPlanned(Event):
     """What is awaited beside check-ins, as the policy had it."""
     approval_due_at: Instant | None = None
     """Without a decision by then, somebody is told."""
+    unsafe_ends: tuple[Code, ...] = ("unsafe",)
+    """Reasons for its end that tell somebody, as the policy had them."""
+    equipment: tuple[Code, ...] = ()
+    """What the worker carries, as ``personal_alarm``."""
 
 
 class VisitApproved(Event):
@@ -256,6 +262,7 @@ EVENTS: tuple[type[Event], ...] = (
     WorkerRegistered,
     ContactPointsSet,
     *accounts.EVENTS,
+    *persons.EVENTS,
     WorkerHelpRequested,
     *grants.EVENTS,
     AssessmentRecorded,
@@ -270,5 +277,6 @@ EVENTS: tuple[type[Event], ...] = (
     VisitHelpRequested,
     VisitEnded,
     VisitReported,
+    *situations.EVENTS,
     *awaited.EVENTS,
 )

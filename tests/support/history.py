@@ -14,9 +14,11 @@ from typing import TYPE_CHECKING
 from shared.contracts.awaited import CheckInMissed
 from shared.contracts.base import OPERATOR_SITE, Cites, Event, Sealed, stream_of
 from shared.contracts.grants import GrantGiven, GrantWithdrawn
+from shared.contracts.ladders import Ladder, Step, Trigger
 from shared.contracts.notifications import ReplyReceived
-from shared.contracts.policy import Approval, CheckIns, Gate, Ladder, Policy, Step, Timed, Trigger
+from shared.contracts.policy import Approval, CheckIns, Gate, Policy
 from shared.contracts.roles import Role
+from shared.contracts.spans import Timed
 from shared.contracts.visits import (
     PolicyAdopted,
     SiteRegistered,

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+from shared.contracts.asks import Ask
 from shared.contracts.base import Cites, Event, stream_of
-from shared.contracts.escalations import Ask, EscalationOpened, StepStarted
+from shared.contracts.escalations import EscalationOpened, StepStarted
 from shared.contracts.notifications import Message, NotificationQueued
 from shared.contracts.policy import Policy
 from shared.contracts.roles import OWN, PERMISSIONS, Role

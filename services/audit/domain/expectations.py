@@ -14,6 +14,7 @@ from services.audit.domain.awaiting import Awaiting
 from services.audit.domain.ledger import Expected, Ledger
 from services.audit.domain.lines import Outcome
 from services.audit.domain.words import clock, person, plain, span
+from shared.contracts.asks import Ask
 from shared.contracts.awaited import (
     ApprovalOverdue,
     CheckInMissed,
@@ -27,7 +28,6 @@ from shared.contracts.base import Cites, join_cites
 from shared.contracts.envelope import Recorded
 from shared.contracts.escalations import (
     AcknowledgementRanOut,
-    Ask,
     EscalationAcknowledged,
     EscalationExhausted,
     EscalationJoined,
@@ -38,6 +38,7 @@ from shared.contracts.escalations import (
     StepReachedNobody,
     StepStarted,
 )
+from shared.contracts.ladders import Ladder
 from shared.contracts.notifications import (
     AttemptAccepted,
     NotificationQueued,
@@ -45,7 +46,6 @@ from shared.contracts.notifications import (
     NotReached,
     ReplyReceived,
 )
-from shared.contracts.policy import Ladder
 from shared.contracts.troubles import DeadlineFailed, RecordParked, SelfCheckDiffered
 from shared.contracts.visits import (
     CheckInRecorded,

@@ -7,9 +7,9 @@ from datetime import datetime
 from services.audit.domain.troubles import concern, late_words, of_trouble
 from services.audit.domain.words import clock, people, person, plain, span, who
 from shared.contracts import accounts, audits, awaited, escalations, grants, notifications, visits
+from shared.contracts.asks import Ask
 from shared.contracts.base import Event
 from shared.contracts.envelope import Recorded
-from shared.contracts.escalations import Ask
 
 
 def sentence(recorded: Recorded) -> str:

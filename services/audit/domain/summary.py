@@ -7,10 +7,10 @@ from dataclasses import replace
 from datetime import datetime
 
 from services.audit.domain.lines import EscalationSummary, StepSummary, Summary
+from shared.contracts.asks import Ask
 from shared.contracts.audits import TimelineDisclosed
 from shared.contracts.envelope import Recorded
 from shared.contracts.escalations import (
-    Ask,
     EscalationAcknowledged,
     EscalationExhausted,
     EscalationLapsed,

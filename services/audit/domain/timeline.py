@@ -16,7 +16,7 @@ from services.audit.domain.summary import summarise
 from services.audit.domain.words import masked
 from shared.contracts.base import Cites, Event, Sealed
 from shared.contracts.envelope import Recorded
-from shared.contracts.policy import Ladder
+from shared.contracts.ladders import Ladder
 
 _OPENED_FOR_READERS = ("place", "note", "notes")
 """Sealed fields that a reader of the timeline may see: where the visit is, and what people wrote about it. Names,

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
 from services.checkin.application import Application
 from shared.contracts.base import Code, GivenId, Id, Line
-from shared.contracts.policy import Ladder
+from shared.contracts.ladders import Ladder
 from shared.contracts.roles import Role
 from shared.contracts.visits import Channel
 

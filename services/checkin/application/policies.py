@@ -10,7 +10,8 @@ from shared.contracts.base import OPERATOR_SITE, stream_of
 from shared.runtime.commands import Decided, write
 
 if TYPE_CHECKING:
-    from shared.contracts.policy import Ladder, Policy
+    from shared.contracts.ladders import Ladder
+    from shared.contracts.policy import Policy
     from shared.runtime.commands import Handled
     from shared.runtime.log import Loaded
     from shared.runtime.web import Caller

@@ -13,7 +13,8 @@ from typing import assert_never
 
 from shared.contracts.base import OPERATOR_SITE, Event
 from shared.contracts.grants import GrantGiven, Grants, GrantWithdrawn, evolve_grants
-from shared.contracts.policy import Ladder, Policy
+from shared.contracts.ladders import Ladder
+from shared.contracts.policy import Policy
 from shared.contracts.roles import Role
 from shared.contracts.visits import OperatorLadderSet, PolicyAdopted, SiteRegistered
 from shared.decider import Decider, Rejected, no_deadlines

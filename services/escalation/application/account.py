@@ -8,7 +8,7 @@ from typing import Literal
 
 from shared.contracts.base import Cites, Sealed
 from shared.contracts.escalations import EscalationOpened
-from shared.contracts.policy import GRAVITY, Ladder, Trigger
+from shared.contracts.ladders import GRAVITY, Ladder, Trigger
 from shared.contracts.troubles import Trouble
 
 State = Literal["open", "acknowledged", "resolved", "stood_down", "lapsed"]

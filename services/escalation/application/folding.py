@@ -12,11 +12,11 @@ from datetime import datetime
 
 from services.escalation.application.account import Account, Ended, Taken, Triggering, Turn
 from services.escalation.domain import ESCALATION
+from shared.contracts.asks import Ask
 from shared.contracts.base import Event
 from shared.contracts.envelope import Recorded
 from shared.contracts.escalations import (
     AcknowledgementRanOut,
-    Ask,
     EscalationAcknowledged,
     EscalationExhausted,
     EscalationJoined,

@@ -13,8 +13,8 @@ from services.escalation.domain import Directory
 from shared.contracts.base import OPERATOR_SITE, stream_of
 from shared.contracts.escalations import EscalationJoined, EscalationOpened
 from shared.contracts.grants import fold_grants
+from shared.contracts.ladders import Ladder, Trigger
 from shared.contracts.notifications import NotReached
-from shared.contracts.policy import Ladder, Trigger
 from shared.contracts.visits import OperatorLadderSet, PolicyAdopted, SiteRegistered, VisitPlanned
 from shared.runtime.log import load
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from services.escalation.domain import subject_of
 from shared.contracts.awaited import ApprovalOverdue, CheckInMissed, EndOverdue, Overdue, ReportOverdue, StartOverdue
 from shared.contracts.base import Event, stream_of
-from shared.contracts.policy import AWAITED, Trigger
+from shared.contracts.ladders import AWAITED, Trigger
 from shared.contracts.troubles import Trouble
 from shared.contracts.visits import (
     VisitApproved,

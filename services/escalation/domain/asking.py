@@ -6,11 +6,10 @@ from collections.abc import Iterable, Mapping
 
 from services.escalation.domain.commands import Directory
 from services.escalation.domain.state import Escalation
+from shared.contracts.asks import MOST_ASKS, Ask
 from shared.contracts.base import Event
 from shared.contracts.escalations import (
-    MOST_ASKS,
     AcknowledgementRanOut,
-    Ask,
     EscalationExhausted,
     EscalationJoined,
     EscalationLapsed,

@@ -10,7 +10,7 @@ from typing import Literal
 from shared.contracts.base import Sealed
 from shared.contracts.escalations import SYSTEM
 from shared.contracts.grants import Grants
-from shared.contracts.policy import Ladder, Trigger
+from shared.contracts.ladders import Ladder, Trigger
 from shared.contracts.roles import RESPONDERS, Role
 from shared.contracts.troubles import Trouble
 from shared.decider import Deadline

@@ -33,8 +33,9 @@ from shared.contracts.escalations import (
     StepReachedNobody,
     StepStarted,
 )
-from shared.contracts.policy import GRAVITY, Timed
+from shared.contracts.ladders import GRAVITY
 from shared.contracts.roles import RESPONDERS
+from shared.contracts.spans import Timed
 from shared.contracts.troubles import UNKNOWN_WORKER
 from shared.decider import Rejected
 

@@ -10,7 +10,7 @@ from services.escalation.domain.commands import Lapse, Resolve, StandDown
 from services.escalation.domain.state import Escalation
 from shared.contracts.base import Event
 from shared.contracts.escalations import EscalationLapsed, EscalationResolved, EscalationStoodDown
-from shared.contracts.policy import AWAITED
+from shared.contracts.ladders import AWAITED
 from shared.decider import Rejected
 
 

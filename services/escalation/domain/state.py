@@ -10,10 +10,10 @@ from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
+from shared.contracts.asks import Ask
 from shared.contracts.base import Cites, Event
 from shared.contracts.escalations import (
     AcknowledgementRanOut,
-    Ask,
     EscalationAcknowledged,
     EscalationExhausted,
     EscalationJoined,
@@ -24,7 +24,7 @@ from shared.contracts.escalations import (
     StepReachedNobody,
     StepStarted,
 )
-from shared.contracts.policy import Ladder, Step, Trigger
+from shared.contracts.ladders import Ladder, Step, Trigger
 from shared.decider import Deadline
 
 AT_ONCE = datetime(1970, 1, 1, tzinfo=UTC)

@@ -19,7 +19,7 @@ from shared.contracts.escalations import (
     EscalationStoodDown,
     StepStarted,
 )
-from shared.contracts.policy import GRAVITY
+from shared.contracts.ladders import GRAVITY
 from shared.contracts.troubles import UNKNOWN_WORKER
 
 if TYPE_CHECKING:

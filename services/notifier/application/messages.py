@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from services.notifier.domain import ANSWERABLE
-from shared.contracts.policy import GRAVITY
+from shared.contracts.ladders import GRAVITY
 from shared.runtime.records import instant
 
 if TYPE_CHECKING:

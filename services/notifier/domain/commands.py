@@ -7,8 +7,8 @@ from datetime import datetime
 from typing import Literal
 
 from shared.contracts.base import Code, Id
+from shared.contracts.ladders import Trigger
 from shared.contracts.notifications import NotificationKind
-from shared.contracts.policy import Trigger
 from shared.contracts.troubles import Trouble
 from shared.contracts.visits import ContactPoint
 

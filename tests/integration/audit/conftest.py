@@ -7,8 +7,9 @@ import asyncpg
 import httpx2
 import pytest_asyncio
 
+from shared.contracts.asks import Ask
 from shared.contracts.base import stream_of
-from shared.contracts.escalations import Ask, EscalationOpened, StepStarted
+from shared.contracts.escalations import EscalationOpened, StepStarted
 from shared.contracts.notifications import AttemptAccepted, AttemptStarted, Message, NotificationQueued
 from shared.contracts.roles import Role
 from shared.contracts.visits import VisitHelpRequested, VisitPlanned

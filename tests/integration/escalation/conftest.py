@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import httpx2
 import pytest_asyncio
 
+from shared.contracts.asks import Ask
 from shared.contracts.envelope import Recorded
-from shared.contracts.escalations import Ask
 from shared.runtime.links import link_code
 from tests.support.history import make_site, token_of
 from tests.support.services import Installation, bearer

@@ -9,8 +9,9 @@ from structlog.testing import capture_logs
 
 from shared.contracts.base import OPERATOR_SITE, Event
 from shared.contracts.escalations import SYSTEM, StepStarted
-from shared.contracts.policy import Ladder, Step, Timed
+from shared.contracts.ladders import Ladder, Step
 from shared.contracts.roles import Role
+from shared.contracts.spans import Timed
 from shared.contracts.troubles import UNKNOWN_WORKER, ClockDiffered, OutageRecorded, RecordParked, trouble_stream
 from shared.contracts.visits import OperatorLadderSet
 from shared.runtime.ids import new_id

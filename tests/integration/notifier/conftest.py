@@ -10,16 +10,11 @@ import httpx2
 import pytest_asyncio
 
 from services.notifier.domain import WAITS
+from shared.contracts.asks import Ask
 from shared.contracts.base import Cites, Event, stream_of
 from shared.contracts.envelope import Recorded
-from shared.contracts.escalations import (
-    Ask,
-    EscalationAcknowledged,
-    EscalationOpened,
-    EscalationResolved,
-    StepStarted,
-)
-from shared.contracts.policy import Trigger
+from shared.contracts.escalations import EscalationAcknowledged, EscalationOpened, EscalationResolved, StepStarted
+from shared.contracts.ladders import Trigger
 from shared.contracts.visits import ContactPoint, ContactPointsSet
 from shared.runtime.postgres import open_pool
 from shared.runtime.sealing import Keyring, read_wrapping_key

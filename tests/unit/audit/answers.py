@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from shared.contracts import escalations, notifications, troubles
-from shared.contracts.escalations import Ask
+from shared.contracts.asks import Ask
 from shared.contracts.notifications import Message
 from tests.unit.audit.examples import (
     DEADLINE,
@@ -22,9 +22,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from shared.contracts.base import Event
-    from shared.contracts.policy import (
-        Ladder,
-    )
+    from shared.contracts.ladders import Ladder
     from shared.contracts.roles import Role
 
 

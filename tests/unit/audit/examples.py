@@ -6,19 +6,10 @@ from datetime import UTC, datetime, timedelta
 
 from shared.contracts import awaited, visits
 from shared.contracts.base import Cites, Event, Sealed
-from shared.contracts.policy import (
-    Approval,
-    Awaited,
-    AwaitedApproval,
-    Awaits,
-    CheckIns,
-    Gate,
-    Ladder,
-    Policy,
-    Step,
-    Timed,
-)
+from shared.contracts.ladders import Ladder, Step
+from shared.contracts.policy import Approval, Awaited, AwaitedApproval, Awaits, CheckIns, Gate, Policy
 from shared.contracts.roles import Role
+from shared.contracts.spans import Timed
 from tests.support.history_of import Happened, happened
 
 T0 = datetime(2026, 3, 2, 14, 0, tzinfo=UTC)

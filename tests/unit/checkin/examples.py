@@ -8,19 +8,10 @@ from typing import Any
 from services.checkin.domain import ApproveVisit, PlanVisit, RefuseVisit, StartVisit
 from shared.contracts.awaited import CheckInMissed
 from shared.contracts.base import Cites, Event, Sealed
-from shared.contracts.policy import (
-    Approval,
-    Awaited,
-    AwaitedApproval,
-    Awaits,
-    CheckIns,
-    Gate,
-    Ladder,
-    Policy,
-    Step,
-    Timed,
-)
+from shared.contracts.ladders import Ladder, Step
+from shared.contracts.policy import Approval, Awaited, AwaitedApproval, Awaits, CheckIns, Gate, Policy
 from shared.contracts.roles import Role
+from shared.contracts.spans import Timed
 from shared.contracts.visits import (
     AssessmentRecorded,
     VisitApproved,

@@ -20,10 +20,12 @@ from services.escalation.domain import (
     StandDown,
     StartNextStep,
 )
+from shared.contracts.asks import Ask
 from shared.contracts.base import OPERATOR_SITE, Cites, Event
-from shared.contracts.escalations import Ask, EscalationAcknowledged, EscalationOpened, StepStarted
-from shared.contracts.policy import Ladder, Step, Timed, Trigger
+from shared.contracts.escalations import EscalationAcknowledged, EscalationOpened, StepStarted
+from shared.contracts.ladders import Ladder, Step, Trigger
 from shared.contracts.roles import Role
+from shared.contracts.spans import Timed
 from shared.contracts.troubles import UNKNOWN_WORKER, Trouble
 from tests.support.given import Given, given
 

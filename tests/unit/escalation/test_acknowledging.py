@@ -13,12 +13,7 @@ from services.escalation.domain import (
     triggers_told_with,
 )
 from shared.contracts.base import Cites, Event
-from shared.contracts.escalations import (
-    AcknowledgementRanOut,
-    EscalationAcknowledged,
-    EscalationExhausted,
-    StepStarted,
-)
+from shared.contracts.escalations import AcknowledgementRanOut, EscalationAcknowledged, EscalationExhausted, StepStarted
 from shared.decider import Deadline
 from tests.support.given import given
 from tests.unit.escalation.examples import (
@@ -52,7 +47,7 @@ from tests.unit.escalation.examples import (
 if TYPE_CHECKING:
     from datetime import timedelta
 
-    from shared.contracts.policy import Ladder
+    from shared.contracts.ladders import Ladder
 
 # Acknowledging
 

@@ -7,10 +7,7 @@ import pytest
 from services.escalation.domain import (
     ESCALATION,
 )
-from shared.contracts.escalations import (
-    EscalationResolved,
-    EscalationStoodDown,
-)
+from shared.contracts.escalations import EscalationResolved, EscalationStoodDown
 from tests.support.given import given
 from tests.unit.escalation.examples import (
     FIRST_STEP,

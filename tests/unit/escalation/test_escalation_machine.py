@@ -24,10 +24,10 @@ from services.escalation.domain import (
     Raise,
     command_for,
 )
+from shared.contracts.asks import Ask
 from shared.contracts.base import Event
 from shared.contracts.escalations import (
     AcknowledgementRanOut,
-    Ask,
     EscalationAcknowledged,
     EscalationExhausted,
     EscalationJoined,
@@ -38,7 +38,7 @@ from shared.contracts.escalations import (
     StepReachedNobody,
     StepStarted,
 )
-from shared.contracts.policy import AWAITED, GRAVITY, Ladder, Step, Trigger
+from shared.contracts.ladders import AWAITED, GRAVITY, Ladder, Step, Trigger
 from shared.contracts.roles import RESPONDERS, Role
 from shared.decider import Deadline, Rejected
 from tests.unit.escalation.examples import (

@@ -9,12 +9,7 @@ from services.escalation.domain import (
     UNREADABLE_REPEATS,
 )
 from shared.contracts.base import Cites
-from shared.contracts.escalations import (
-    EscalationExhausted,
-    EscalationJoined,
-    EscalationOpened,
-    StepStarted,
-)
+from shared.contracts.escalations import EscalationExhausted, EscalationJoined, EscalationOpened, StepStarted
 from shared.contracts.roles import Role
 from tests.support.given import given
 from tests.unit.escalation.examples import (

@@ -9,9 +9,9 @@ from hypothesis import given as drawn
 from hypothesis import strategies as st
 
 from services.escalation.domain import ESCALATION, Command, Escalation, command_for
+from shared.contracts.asks import MOST_ASKS
 from shared.contracts.base import Event
 from shared.contracts.escalations import (
-    MOST_ASKS,
     EscalationAcknowledged,
     EscalationJoined,
     EscalationOpened,

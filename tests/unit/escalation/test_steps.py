@@ -14,10 +14,7 @@ from services.escalation.domain import (
     command_for,
 )
 from services.escalation.domain.asking import Asking
-from shared.contracts.escalations import (
-    EscalationExhausted,
-    StepStarted,
-)
+from shared.contracts.escalations import EscalationExhausted, StepStarted
 from shared.contracts.roles import Role
 from shared.decider import Deadline
 from tests.support.given import given

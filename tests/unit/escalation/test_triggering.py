@@ -13,8 +13,8 @@ from shared.contracts.awaited import ApprovalOverdue, CheckInMissed, EndOverdue,
 from shared.contracts.base import OPERATOR_SITE, Event
 from shared.contracts.envelope import Envelope, Recorded
 from shared.contracts.escalations import SYSTEM, EscalationJoined
+from shared.contracts.ladders import AWAITED, GRAVITY
 from shared.contracts.notifications import NotReached
-from shared.contracts.policy import AWAITED, GRAVITY
 from shared.contracts.troubles import (
     UNKNOWN_WORKER,
     ClockDiffered,

@@ -7,18 +7,18 @@ from dataclasses import replace
 import pytest
 
 from services.escalation.domain import ESCALATION, Command, Escalation
+from shared.contracts.asks import Ask
 from shared.contracts.base import OPERATOR_SITE, Event
 from shared.contracts.escalations import (
     SYSTEM,
     AcknowledgementRanOut,
-    Ask,
     EscalationJoined,
     EscalationLapsed,
     EscalationOpened,
     StepReachedNobody,
     StepStarted,
 )
-from shared.contracts.policy import Trigger
+from shared.contracts.ladders import Trigger
 from shared.contracts.troubles import UNKNOWN_WORKER
 from shared.decider import Deadline
 from tests.support.given import Given, given

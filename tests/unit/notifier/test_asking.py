@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from services.notifier.application.asking import ASKING, URGENT, queues_of
+from shared.contracts.asks import Ask
 from shared.contracts.awaited import ReminderDue
 from shared.contracts.base import Cites, Event
 from shared.contracts.envelope import Recorded
 from shared.contracts.escalations import (
     AcknowledgementRanOut,
-    Ask,
     EscalationJoined,
     EscalationLapsed,
     EscalationOpened,

@@ -7,8 +7,8 @@ from typing import Any, get_args
 import pytest
 
 from services.notifier.application.messages import SOMEBODY, Messages, Said
+from shared.contracts.ladders import GRAVITY
 from shared.contracts.notifications import NotificationKind
-from shared.contracts.policy import GRAVITY
 from shared.contracts.troubles import Concern, Trouble
 from tests.unit.notifier.examples import DUE, T0, queued, reminder
 

@@ -11,7 +11,8 @@ import pytest
 
 from deploy.policy_files import load_policy
 from deploy.policy_schema import SCHEMA_PATH, policy_schema, schema_text
-from shared.contracts.policy import AWAITED, Policy
+from shared.contracts.ladders import AWAITED
+from shared.contracts.policy import Policy
 from shared.contracts.roles import Role
 
 ROOT = Path(__file__).resolve().parents[3]
