@@ -2,29 +2,42 @@
 
 No clock, no database, no Kafka: the same commands on the same history give the same events. How people are reached is
 notifier's, whether a check-in was missed is checkin's. One stream per visit, or per worker where there is no visit, and
-one about Lonewatch itself; its episodes are numbered. Read ``commands``, then ``state``, ``asking``, ``decisions``,
-``endings``.
+one about Lonewatch itself; its episodes are numbered. Read ``triggers`` and ``commands``, then ``runs`` and ``state``,
+then ``decisions``, the table, with a module for each part of it.
 """
 
 from __future__ import annotations
 
-from services.escalation.domain.asking import triggers_told_with
+from services.escalation.domain.acknowledging import UNREADABLE_LASTS
+from services.escalation.domain.asking import task_asked_by, triggers_told_with
 from services.escalation.domain.commands import (
     Acknowledge,
     AcknowledgementRunsOut,
     Command,
-    Directory,
     Lapse,
     PersonNotReached,
-    Raise,
     Resolve,
     StandDown,
     StartNextStep,
     command_for,
-    subject_of,
 )
-from services.escalation.domain.decisions import REFUSALS, UNREADABLE_LASTS, UNREADABLE_REPEATS, decide
-from services.escalation.domain.state import Acknowledgement, Escalation, LadderRun, deadlines, evolve
+from services.escalation.domain.decisions import decide
+from services.escalation.domain.outcomes import CLOCKS_DIFFER
+from services.escalation.domain.refusals import REFUSALS
+from services.escalation.domain.runs import LadderRun, TaskRun
+from services.escalation.domain.state import Acknowledgement, Escalation, deadlines, evolve
+from services.escalation.domain.task_commands import (
+    DoTask,
+    GiveBackTask,
+    HandOverTask,
+    TakeTask,
+    TaskCommand,
+    TaskNo,
+    TaskResult,
+    TaskRunsOut,
+)
+from services.escalation.domain.triggers import Directory, Raise, subject_of
+from services.escalation.domain.turns import UNREADABLE_REPEATS
 from shared.contracts.base import Event
 from shared.decider import Decider
 
@@ -32,6 +45,7 @@ ESCALATION: Decider[Command, Event, Escalation] = Decider(Escalation(), decide, 
 """The decider of a stream ``escalation-<visit, worker or system.operator>``."""
 
 __all__ = [
+    "CLOCKS_DIFFER",
     "ESCALATION",
     "REFUSALS",
     "UNREADABLE_LASTS",
@@ -41,7 +55,10 @@ __all__ = [
     "AcknowledgementRunsOut",
     "Command",
     "Directory",
+    "DoTask",
     "Escalation",
+    "GiveBackTask",
+    "HandOverTask",
     "LadderRun",
     "Lapse",
     "PersonNotReached",
@@ -49,10 +66,17 @@ __all__ = [
     "Resolve",
     "StandDown",
     "StartNextStep",
+    "TakeTask",
+    "TaskCommand",
+    "TaskNo",
+    "TaskResult",
+    "TaskRun",
+    "TaskRunsOut",
     "command_for",
     "deadlines",
     "decide",
     "evolve",
     "subject_of",
+    "task_asked_by",
     "triggers_told_with",
 ]

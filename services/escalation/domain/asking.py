@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from services.escalation.domain.commands import Directory
 from services.escalation.domain.state import Escalation
+from services.escalation.domain.task_commands import TaskNo
+from services.escalation.domain.triggers import Directory
 from shared.contracts.asks import MOST_ASKS, Ask
 from shared.contracts.base import Event
 from shared.contracts.escalations import (
@@ -19,10 +20,13 @@ from shared.contracts.escalations import (
     StepStarted,
 )
 from shared.contracts.roles import Role
+from shared.contracts.tasks import TaskHandedOver, TaskPassedOn
 
 Asking = (
     EscalationJoined
     | StepStarted
+    | TaskHandedOver
+    | TaskPassedOn
     | AcknowledgementRanOut
     | EscalationExhausted
     | EscalationResolved
@@ -35,6 +39,8 @@ Asking = (
 def in_parts(event: Asking) -> list[Event]:
     """Return an event as it is recorded: no part asks more people than notifier can queue at once."""
     firsts = range(0, max(len(event.asks), 1), MOST_ASKS)
+    if isinstance(event, TaskHandedOver):
+        return [event]  # it asks one person
     return [
         event.model_copy(update={"asks": event.asks[first : first + MOST_ASKS], "part": part})
         for part, first in enumerate(firsts, start=1)
@@ -81,3 +87,13 @@ def triggers_told_with(notification_id: str, history: Iterable[Event]) -> int:
         if any(asked.notification_id == notification_id for asked in getattr(event, "asks", ())):
             return triggers
     return 0
+
+
+def task_asked_by(notification_id: str, history: Iterable[Event]) -> TaskNo | None:
+    """Return which task a notification offered, as its step started, as it passed on or was handed over; else None."""
+    for event in history:
+        match event:
+            case StepStarted(task=True) | TaskPassedOn() | TaskHandedOver():
+                if any(asked.notification_id == notification_id for asked in event.asks):
+                    return TaskNo(event.ladder_no, event.step)
+    return None

@@ -17,7 +17,7 @@ from shared.decider import Rejected
 def resolve(command: Resolve, escalation: Escalation) -> list[Event]:
     """Return that the worker is safe, or that what was wrong with us is put right. Raises Rejected."""
     must_be_open_to(escalation, command.escalation_id, command.by)
-    _must_know_of_all(escalation, command.triggers_seen)
+    must_know_of_all(escalation, command.triggers_seen)
     return in_parts(
         EscalationResolved(
             escalation_id=escalation.escalation_id,
@@ -36,7 +36,7 @@ def resolve(command: Resolve, escalation: Escalation) -> list[Event]:
 def stand_down(command: StandDown, escalation: Escalation) -> list[Event]:
     """Return that it was a false alarm. Raises Rejected."""
     must_be_open_to(escalation, command.escalation_id, command.by)
-    _must_know_of_all(escalation, command.triggers_seen)
+    must_know_of_all(escalation, command.triggers_seen)
     return in_parts(
         EscalationStoodDown(
             escalation_id=escalation.escalation_id,
@@ -80,6 +80,7 @@ def must_be_open_to(escalation: Escalation, escalation_id: str, by: str) -> None
         raise Rejected("own_escalation")
 
 
-def _must_know_of_all(escalation: Escalation, triggers_seen: int | None) -> None:
+def must_know_of_all(escalation: Escalation, triggers_seen: int | None) -> None:
+    """Raise Rejected where something joined that whoever acts cannot have meant; None is whatever there is."""
     if triggers_seen is not None and triggers_seen < escalation.triggers:
         raise Rejected("changed_since")

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 
+from services.escalation.domain.runs import LadderRun, TaskRun, ran_out, task_changed, turned
 from shared.contracts.asks import Ask
 from shared.contracts.base import Cites, Event
 from shared.contracts.escalations import (
@@ -24,35 +25,9 @@ from shared.contracts.escalations import (
     StepReachedNobody,
     StepStarted,
 )
-from shared.contracts.ladders import Ladder, Step, Trigger
+from shared.contracts.ladders import Trigger
+from shared.contracts.tasks import TaskDone, TaskHandedOver, TaskPassedOn, TaskTaken
 from shared.decider import Deadline
-
-AT_ONCE = datetime(1970, 1, 1, tzinfo=UTC)
-"""When a ladder goes on whose last turn could not be read: before any time of the log, so it is due at its next look."""
-
-
-@dataclass(frozen=True)
-class LadderRun:
-    """A ladder on its way. A turn is a step, or after the last step a round of exhaustion."""
-
-    no: int
-    trigger: Trigger
-    ladder: Ladder | None
-    """None where it could not be read: it has no steps and is exhausted from the start."""
-    turn: int = 1
-    """The next turn, counted from 1 through the steps and then through the rounds, without an end."""
-    next_at: datetime | None = None
-    """When that turn starts. None between two events of the decision that started the ladder, or where one is missing."""
-    acknowledged: bool = False
-    trigger_no: int = 1
-    """Which of the episode's triggers started it, counted from 1."""
-    asked: frozenset[str] = frozenset()
-    """The notifications of the step that started last; none in a round of exhaustion, and once they reached nobody."""
-
-    @property
-    def steps(self) -> tuple[Step, ...]:
-        """The steps of the ladder, none where it could not be read."""
-        return () if self.ladder is None else self.ladder.steps
 
 
 @dataclass(frozen=True)
@@ -106,6 +81,11 @@ class Escalation:
         """Return the ladder with this number, where there is one."""
         return next((run for run in self.ladders if run.no == ladder_no), None)
 
+    def task(self, ladder_no: int, step: int) -> TaskRun | None:
+        """Return the task of this step of this ladder, where it is one and has started."""
+        run = self.run(ladder_no)
+        return run.task(step) if run else None
+
 
 def evolve(escalation: Escalation, event: Event) -> Escalation:
     """Return the escalation after an event. Events of other streams, or of what is not there, change nothing."""
@@ -123,15 +103,16 @@ def _go_on(escalation: Escalation, event: Event) -> Escalation:
             return _joined(escalation, event)
         case StepStarted() | EscalationExhausted() | StepReachedNobody():
             run = escalation.run(event.ladder_no)
-            return escalation if run is None else with_run(escalation, _turned(run, event))
+            return escalation if run is None else with_run(escalation, turned(run, event))
+        case TaskTaken() | TaskHandedOver() | TaskPassedOn() | TaskDone():
+            return _task_changed(escalation, event)
         case EscalationAcknowledged(by=by, ladders=stopped) as taken:
             runs = [replace(run, acknowledged=True) for run in escalation.ladders if run.no in stopped]
             held = Acknowledgement(by, taken.runs_out_at, taken.cites)
-            told = _unique((*escalation.told, by))
-            return replace(with_run(escalation, *runs), acknowledgement=held, told=told)
+            return replace(_knows(with_run(escalation, *runs), by), acknowledgement=held)
         case AcknowledgementRanOut(next_at=next_at):
             stopped_runs = [run for run in escalation.ladders if run.acknowledged]
-            runs = [replace(run, acknowledged=False, next_at=next_at) for run in stopped_runs]
+            runs = [ran_out(run, next_at) for run in stopped_runs]
             return replace(with_run(escalation, *runs), acknowledgement=None)
         case EscalationResolved() | EscalationStoodDown() | EscalationLapsed():
             return replace(escalation, open=False, ladders=(), acknowledgement=None)
@@ -166,21 +147,16 @@ def _joined(escalation: Escalation, event: EscalationJoined) -> Escalation:
     if event.ladder_no is None:
         return joined
     run = LadderRun(event.ladder_no, event.trigger, event.ladder, trigger_no=joined.triggers)
-    return replace(joined, ladders=(*escalation.ladders, run))
+    before = (replace(it, stopped=True) if it.no in event.stopped else it for it in escalation.ladders)
+    return replace(joined, ladders=(*before, run))
 
 
-def _turned(run: LadderRun, event: StepStarted | EscalationExhausted | StepReachedNobody) -> LadderRun:
-    """Return a ladder after its turn, or after the word that its turn reached nobody."""
-    match event:
-        case StepStarted(step=step, next_at=next_at, part=part):
-            ids = frozenset(ask.notification_id for ask in event.asks)
-            return replace(run, turn=step + 1, next_at=next_at, asked=ids | run.asked if part > 1 else ids)
-        case EscalationExhausted(round=done, next_at=next_at):
-            return replace(run, turn=len(run.steps) + done + 1, next_at=next_at, asked=frozenset())
-        case StepReachedNobody(turn=turn, next_at=next_at) if turn == run.turn - 1:
-            return replace(run, next_at=next_at, asked=frozenset())
-        case _:
-            return run
+def _task_changed(escalation: Escalation, event: TaskTaken | TaskHandedOver | TaskPassedOn | TaskDone) -> Escalation:
+    run = escalation.run(event.ladder_no)
+    if run is None or run.task(event.step) is None:
+        return escalation
+    changed = with_run(escalation, task_changed(run, event))
+    return _knows(changed, event.by) if isinstance(event, TaskTaken | TaskDone) else changed
 
 
 def with_run(escalation: Escalation, *runs: LadderRun) -> Escalation:
@@ -196,19 +172,20 @@ def _tell(escalation: Escalation, asks: Collection[Ask]) -> Escalation:
     return replace(escalation, told=told, asked=max(escalation.asked, highest))
 
 
+def _knows(escalation: Escalation, worker_id: str) -> Escalation:
+    """Return the escalation of which this person knows, who may have come upon it without having been asked."""
+    return replace(escalation, told=_unique((*escalation.told, worker_id)))
+
+
 def _unique(workers: Collection[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(workers))
 
 
 def deadlines(escalation: Escalation) -> list[Deadline]:
-    """Return what falls due: the next turn of each ladder that runs, and the end of the acknowledgement.
+    """Return what falls due: the next turn of each ladder that runs, its task, and the end of the acknowledgement.
 
-    Subjects are ``episode.ladder_no.turn`` and ``episode``; ``command_for`` reads them.
+    Subjects are ``episode.ladder_no.turn``, ``episode.ladder_no.step.change`` and ``episode``; ``command_for`` reads them.
     """
-    turns = [
-        Deadline("step", f"{escalation.episode}.{run.no}.{run.turn}", run.next_at or AT_ONCE)
-        for run in escalation.ladders
-        if not run.acknowledged
-    ]
+    due = [deadline for run in escalation.ladders for deadline in run.deadlines(escalation.episode)]
     held = escalation.acknowledgement
-    return turns if held is None else [*turns, Deadline("acknowledgement", f"{escalation.episode}", held.runs_out_at)]
+    return due if held is None else [*due, Deadline("acknowledgement", f"{escalation.episode}", held.runs_out_at)]

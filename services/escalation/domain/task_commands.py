@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from services.escalation.domain.commands import Directory, Raise
+from services.escalation.domain.triggers import Directory, Raise
 from shared.contracts.base import Sealed
 from shared.contracts.tasks import Answer, Via
 

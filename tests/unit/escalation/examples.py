@@ -164,10 +164,16 @@ def came(*moot: Trigger, came_at: datetime = T0, reason: str = "visit_started") 
     return Lapse(reason=reason, moot=frozenset(moot), came_at=came_at, now=came_at)
 
 
-def not_reached(number: int, *others: int, now: datetime, escalation_id: str = "visit1.1") -> PersonNotReached:
+def not_reached(
+    number: int,
+    *others: int,
+    now: datetime,
+    escalation_id: str = "visit1.1",
+    directory: Directory = DIRECTORY,
+) -> PersonNotReached:
     """Let a notification reach nobody, as the others had not before."""
     unreached = frozenset(f"{escalation_id}.{n}" for n in (number, *others))
-    return PersonNotReached(notification_id=f"{escalation_id}.{number}", unreached=unreached, now=now)
+    return PersonNotReached(f"{escalation_id}.{number}", unreached, directory, now)
 
 
 def next_step(turn: int, now: datetime, *, ladder_no: int = 1, directory: Directory = DIRECTORY) -> StartNextStep:

@@ -1,46 +1,44 @@
 """Random histories of escalations: whatever comes in whatever order, these things hold.
 
-Triggers, passing time, deadlines that fire due, twice, early and stale, people who act, who cannot be reached, and who
-come and go; and what was awaited and comes after all.
-The model keeps its own books from the events alone and asks the domain's state for nothing but its deadlines.
+Triggers, passing time, deadlines that fire due, twice, early and stale, people who act, who take tasks and say what came
+of them, who cannot be reached, and who come and go; and what was awaited and comes after all.
+The model keeps its own books (``books``) and asks the domain's state for nothing but its deadlines.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import timedelta
 
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from services.escalation.domain import (
     ESCALATION,
-    UNREADABLE_LASTS,
     Command,
     Directory,
     Lapse,
     PersonNotReached,
     Raise,
+    TaskNo,
     command_for,
 )
 from shared.contracts.asks import Ask
 from shared.contracts.base import Event
 from shared.contracts.escalations import (
-    AcknowledgementRanOut,
     EscalationAcknowledged,
     EscalationExhausted,
     EscalationJoined,
     EscalationLapsed,
     EscalationOpened,
-    EscalationResolved,
-    EscalationStoodDown,
     StepReachedNobody,
-    StepStarted,
 )
-from shared.contracts.ladders import AWAITED, GRAVITY, Ladder, Step, Trigger
+from shared.contracts.ladders import AWAITED, GRAVITY, Ladder, Outcome, Step, Trigger
 from shared.contracts.roles import RESPONDERS, Role
+from shared.contracts.tasks import TaskPassedOn, TaskTaken
 from shared.decider import Deadline, Rejected
+from tests.unit.escalation.books import Episode, LadderBook, TaskBook
 from tests.unit.escalation.examples import (
     DIRECTORY,
     HEIDI,
@@ -64,100 +62,50 @@ from tests.unit.escalation.examples import (
     stand_down,
     step,
 )
+from tests.unit.escalation.task_examples import (
+    DURESS,
+    SAFEGUARDING,
+    TASKS,
+    do,
+    give_back,
+    hand_over,
+    outcome,
+    take,
+    task_step,
+    trigger,
+)
 
 PEOPLE = (WALT, SUE, SAM, LIZ, HEIDI)
 ROLES = (Role.WORKER, Role.SUPERVISOR, Role.LINE_MANAGER, Role.HEAD_OF_PROVISION, Role.AUDITOR)
 UNHELD = ladder("help", step("a role that nobody holds", Role.DSL, wait=MINUTE), *MISSED.steps, lasts=3 * MINUTE)
 GRANTS = st.frozensets(st.tuples(st.sampled_from(PEOPLE), st.sampled_from(ROLES)))
 SPANS = st.sampled_from((SECOND, MINUTE, 3 * MINUTE, 6 * MINUTE, 25 * MINUTE))
+EVERYONE = frozenset((worker, role) for role, workers in DIRECTORY.holders.items() for worker in workers)
+MOST_OF_THEM = st.frozensets(st.sampled_from(sorted(EVERYONE)), max_size=2).map(lambda away: EVERYONE - away)
+OTHERS = (HELP, UNHELD, MISSED, TASKS, None)
+KEYS = ("one", "two", "three", "four", "five")
+LEADS = st.sampled_from((*KEYS, "next", "nowhere", None))
+WHO = st.lists(st.sampled_from(ROLES), min_size=1, max_size=3, unique=True).map(tuple)
 
 
-@dataclass
-class Episode:
-    """What the events say of one episode, kept by the test."""
+@st.composite
+def steps_with_tasks(draw: st.DrawFn, key: str) -> Step:
+    """Draw a step that tells people or a task, leading wherever."""
+    who, wait = draw(WHO), draw(SPANS)
+    then = draw(st.sampled_from((None, None, "exhausted", "nowhere", *KEYS)))
+    if draw(st.sampled_from((True, False, False))):
+        return step(key, *who, wait=wait).model_copy(update={"key": key, "then": then})
+    outcomes: list[Outcome] = [outcome("safe", "resolved"), outcome("in_hand", "acknowledged")]
+    outcomes += [outcome("leads", draw(LEADS), after=draw(st.sampled_from((None, MINUTE, 6 * MINUTE))))]
+    outcomes += [outcome("leads_too", draw(LEADS)), outcome("code_word", draw(LEADS), raises="duress")]
+    return task_step(key, *outcomes, who=who, wait=wait, then=then)
 
-    escalation_id: str
-    previous_id: str = "none"
-    open: bool = True
-    ladders: dict[int, Ladder | None] = field(default_factory=dict)
-    triggers: int = 0
-    begun_by: dict[int, int] = field(default_factory=dict)
-    gravity: int = -1
-    turns: dict[int, int] = field(default_factory=dict)
-    stopped: set[int] = field(default_factory=set)
-    owner: str | None = None
-    informed: set[str] = field(default_factory=set)
-    awaits: list[tuple[str, datetime | None]] = field(default_factory=list)
-    asked: dict[int, set[str]] = field(default_factory=dict)
 
-    def follow(self, event: Event, asked: set[str], directory: Directory, now: datetime) -> None:
-        """Check one event against what came before it, and note what it says."""
-        match event:
-            case EscalationOpened() | EscalationJoined():
-                if isinstance(event, EscalationJoined):
-                    assert asked == self.told_again(directory)
-                self.triggers += 1
-                self.awaits.append((event.trigger, event.due_at))
-                self.gravity = max(self.gravity, GRAVITY[event.trigger])
-                if event.ladder_no is not None:
-                    self.ladders[event.ladder_no] = event.ladder
-                    self.begun_by[event.ladder_no] = self.triggers
-            case StepStarted():
-                the_step = self.steps(event.ladder_no)[event.step - 1]
-                self.turn_starts(event.ladder_no, event.step)
-                roles = RESPONDERS.intersection(the_step.notify)
-                assert asked == {worker for role in roles for worker in directory.holders.get(role, ())} - {WALT}
-                assert event.next_at == (now + the_step.wait if asked else now)
-                self.asked[event.ladder_no] = {ask.notification_id for ask in event.asks}
-            case StepReachedNobody():
-                assert event.ladder_no not in self.stopped, "an acknowledged ladder is left alone"
-                assert (event.turn, event.next_at) == (self.turns[event.ladder_no], now)
-                assert self.asked.pop(event.ladder_no), "it is said once of each step that asked somebody"
-            case EscalationExhausted():
-                self.asked.pop(event.ladder_no, None)
-                self.turn_starts(event.ladder_no, len(self.steps(event.ladder_no)) + event.round)
-                assert asked == set(directory.everyone) - {WALT}
-                assert event.next_at > now
-            case EscalationAcknowledged():
-                self.is_taken(event, now)
-            case AcknowledgementRanOut():
-                assert (event.by, asked) == (self.owner, self.told_again(directory))
-                assert set(event.ladders) == self.stopped
-                self.owner, self.stopped = None, set()
-            case EscalationResolved() | EscalationStoodDown() | EscalationLapsed():
-                assert asked == self.informed, "everyone told gets one all-clear"
-                self.open = False
-
-    def is_taken(self, event: EscalationAcknowledged, now: datetime) -> None:
-        """Check an acknowledgement, and note whose it is and what it stops."""
-        assert event.ladders, "somebody takes what is free, from whoever holds the rest"
-        assert set(event.ladders) | set(event.running) == set(self.ladders) - self.stopped
-        assert not set(event.ladders) & set(event.running)
-        self.owner = event.by
-        self.stopped |= set(event.ladders)
-        self.informed.add(event.by)
-        assert event.runs_out_at == now + min(self.lasts(number) for number in self.stopped)
-
-    def told_again(self, directory: Directory) -> set[str]:
-        """Whoever knows of it and may still act; where nobody does, whoever may."""
-        return ((self.informed & set(directory.everyone)) or set(directory.everyone)) - {WALT}
-
-    def lasts(self, ladder_no: int) -> timedelta:
-        ladder = self.ladders[ladder_no]
-        return UNREADABLE_LASTS if ladder is None else ladder.acknowledgement_lasts.span
-
-    def free_to(self, seen: int) -> set[int]:
-        """Ladders that nobody holds, of the triggers that somebody has seen."""
-        return {number for number in set(self.ladders) - self.stopped if self.begun_by[number] <= seen}
-
-    def steps(self, ladder_no: int) -> tuple[Step, ...]:
-        ladder = self.ladders[ladder_no]
-        return () if ladder is None else ladder.steps
-
-    def turn_starts(self, ladder_no: int, turn: int) -> None:
-        assert ladder_no not in self.stopped, "nothing starts on an acknowledged ladder"
-        assert turn == self.turns.get(ladder_no, 0) + 1, "turns come one after the other, each once"
-        self.turns[ladder_no] = turn
+LADDERS = st.integers(1, len(KEYS)).flatmap(
+    lambda n: st.tuples(*(steps_with_tasks(key) for key in KEYS[:n])).map(
+        lambda steps: ladder("check_in_missed", *steps)
+    )
+)
 
 
 class EscalationHistories(RuleBasedStateMachine):
@@ -177,7 +125,7 @@ class EscalationHistories(RuleBasedStateMachine):
 
     # What happens
 
-    @rule(grants=GRANTS)
+    @rule(grants=st.one_of(MOST_OF_THEM, GRANTS))
     def people_come_and_go(self, grants: frozenset[tuple[str, Role]]) -> None:
         held = sorted(grants)
         holders = {role: tuple(worker for worker, its in held if its == role) for role in ROLES}
@@ -188,23 +136,21 @@ class EscalationHistories(RuleBasedStateMachine):
     def time_passes(self, span: timedelta) -> None:
         self.now += span
 
-    @rule(missed_ladder=st.sampled_from((MISSED, None)))
-    def a_check_in_is_missed(self, missed_ladder: Ladder | None) -> None:
+    @initialize(by=st.one_of(st.just(TASKS), LADDERS))
+    def a_check_in_is_missed_and_somebody_has_a_task(self, by: Ladder) -> None:
+        self.trigger_comes(raise_missed(self.new_trigger(), now=self.now, ladder=by, directory=self.directory))
+
+    @rule(name=st.sampled_from(sorted(set(GRAVITY) - {"system"})), by=st.one_of(st.sampled_from(OTHERS), LADDERS))
+    def something_comes(self, name: Trigger, by: Ladder | None) -> None:
         event_id = self.new_trigger()
-        self.trigger_comes(raise_missed(event_id, now=self.now, ladder=missed_ladder, directory=self.directory))
-
-    @rule(help_ladder=st.sampled_from((HELP, UNHELD, None)))
-    def the_worker_asks_for_help(self, help_ladder: Ladder | None) -> None:
-        event_id = self.new_trigger()
-        self.trigger_comes(raise_help(event_id, now=self.now, ladder=help_ladder, directory=self.directory))
-
-    @rule(trigger=st.sampled_from(sorted(AWAITED)))
-    def something_awaited_does_not_come(self, trigger: Trigger) -> None:
-        self.trigger_comes(raise_awaited(trigger, self.new_trigger(), now=self.now, directory=self.directory))
-
-    @rule()
-    def the_watch_is_in_trouble(self) -> None:
-        self.trigger_comes(raise_trouble(self.new_trigger(), now=self.now, directory=self.directory))
+        if name in AWAITED:
+            self.trigger_comes(raise_awaited(name, event_id, now=self.now, directory=self.directory))
+        elif name == "trouble":
+            self.trigger_comes(raise_trouble(event_id, now=self.now, directory=self.directory))
+        else:
+            own = {"safeguarding": SAFEGUARDING, "duress": DURESS}.get(name, by)
+            command = raise_help(event_id, now=self.now, ladder=own, directory=self.directory)
+            self.trigger_comes(replace(command, trigger=name))
 
     @rule(moot=st.frozensets(st.sampled_from((*sorted(AWAITED), "trouble"))), late=st.sampled_from((SECOND, MINUTE)))
     def something_awaited_comes_after_all(self, moot: frozenset[Trigger], late: timedelta) -> None:
@@ -222,15 +168,21 @@ class EscalationHistories(RuleBasedStateMachine):
     def somebody_cannot_be_reached(self, data: st.DataObject) -> None:
         notification_id = data.draw(st.sampled_from(sorted(self.notification_ids)))
         self.unreached.add(notification_id)
-        running = {
-            ladder_no: asked
-            for ladder_no, asked in self.episode.asked.items()
-            if self.episode.open and ladder_no not in self.episode.stopped
-        }
-        nobody = any(notification_id in asked <= self.unreached for asked in running.values())
-        command = PersonNotReached(notification_id, frozenset(self.unreached), self.now)
-        assert [type(event) for event in self.apply(command)] == ([StepReachedNobody] if nobody else [])
+        expected = [
+            self.after_nobody_was_reached(book)
+            for book in self.episode.ladders.values()
+            if self.episode.open and book.runs and notification_id in book.asked <= self.unreached
+        ]
+        command = PersonNotReached(notification_id, frozenset(self.unreached), self.directory, self.now)
+        assert [type(event) for event in self.apply(command)] == [kind for kind in expected if kind]
         assert self.apply(command) == []
+
+    def after_nobody_was_reached(self, book: LadderBook) -> type[Event] | None:
+        """What follows where nobody of a step could be told."""
+        task = book.tasks.get(book.last)
+        if task and (task.holder or task.done):
+            return None
+        return TaskPassedOn if task and task.next_offer(self.directory) else StepReachedNobody
 
     @precondition(lambda self: self.triggers)
     @rule(data=st.data())
@@ -238,11 +190,12 @@ class EscalationHistories(RuleBasedStateMachine):
         event_id = data.draw(st.sampled_from(self.triggers))
         assert self.apply(raise_help(event_id, now=self.now, directory=self.directory)) == []
 
-    @rule()
-    def what_is_due_fires_and_fires_again(self) -> None:
-        for deadline in self.due():
+    @rule(backwards=st.booleans())
+    def what_is_due_fires_and_fires_again(self, *, backwards: bool) -> None:
+        for deadline in sorted(self.due(), reverse=backwards):
+            still = deadline in self.deadlines()
             command = command_for(deadline, self.directory, self.now)
-            assert self.apply(command) != []
+            assert bool(self.apply(command)) == still
             assert self.apply(command) == []
 
     @rule()
@@ -275,41 +228,115 @@ class EscalationHistories(RuleBasedStateMachine):
         elif act is not acknowledge and seen < self.episode.triggers:
             expected = "changed_since"
         before = self.episode.previous_id if old_link else self.episode.escalation_id
-        refused: str | None = None
-        try:
-            for event in self.apply(act(by, self.now, escalation_id=before, seen=seen)):
-                assert not isinstance(event, EscalationAcknowledged) or set(event.ladders) == free
-        except Rejected as refusal:
-            refused = refusal.code
-        assert refused == expected
+        events = self.try_to(act(by, self.now, escalation_id=before, seen=seen), expected)
+        assert all(set(event.ladders) == free for event in events if isinstance(event, EscalationAcknowledged))
 
-    @precondition(lambda self: self.episode.open)
-    @rule()
-    def nobody_answers_for_long(self) -> None:
-        rounds = 0
-        for _ in range(30):
-            self.now = max(self.now, min(deadline.due_at for deadline in self.deadlines()))
-            for deadline in self.due():
-                followed = self.apply(command_for(deadline, self.directory, self.now))
-                rounds += sum(isinstance(event, EscalationExhausted) for event in followed)
-        assert rounds >= 3
+    @rule(data=st.data())
+    def somebody_takes_a_task(self, data: st.DataObject) -> None:
+        by, number, book, task = self.some_task(data)
+        expected = self.refused_to(by, task) or over(book, task)
+        if task and task.holder not in {None, by} and task.handed_to != by:
+            expected = expected or "task_taken"
+        theirs = task is not None and task.holder == by
+        events = self.try_to(take(by, self.now, number, escalation_id=self.episode.escalation_id), expected)
+        assert [type(event) for event in events] == ([] if expected or theirs else [TaskTaken])
+
+    @rule(data=st.data(), to=st.sampled_from((*PEOPLE, "stranger")))
+    def somebody_hands_a_task_over(self, data: st.DataObject, to: str) -> None:
+        by, number, book, task = self.some_task(data)
+        expected = self.refused_to(by, task) or over(book, task) or not_theirs(by, task)
+        expected = expected or ("handed_to_worker" if to == WALT else None)
+        expected = expected or ("not_a_responder_here" if to not in self.directory.everyone else None)
+        command = hand_over(by, to, self.now, number, directory=self.directory)
+        self.try_to(replace(command, escalation_id=self.episode.escalation_id), expected)
+
+    @rule(data=st.data())
+    def somebody_gives_a_task_back(self, data: st.DataObject) -> None:
+        by, number, book, task = self.some_task(data)
+        expected = self.refused_to(by, task) or over(book, task) or not_theirs(by, task)
+        command = give_back(by, self.now, number, directory=self.directory)
+        self.try_to(replace(command, escalation_id=self.episode.escalation_id), expected)
+
+    @rule(data=st.data(), missed=st.sampled_from((0, 0, 1)), with_ladder=st.booleans())
+    def somebody_says_what_came_of_a_task(self, data: st.DataObject, missed: int, *, with_ladder: bool) -> None:
+        by, number, book, task = self.some_task(data)
+        codes = [it.code for it in task.rule.outcomes] if task else []
+        code = data.draw(st.sampled_from((*codes, "met_a_bear")))
+        outcome = task.rule.outcome(code) if task else None
+        raised = self.reported(outcome.raises, DURESS) if outcome and outcome.raises and with_ladder else None
+        seen = max(self.episode.triggers - missed, 0)
+        command = do(by, code, self.now, number, seen=seen, raised=raised, escalation_id=self.episode.escalation_id)
+        command = replace(command, directory=self.directory)
+        expected = self.refused_to(by, task) or (None if outcome else "outcome_unknown")
+        if outcome and not expected:
+            expected = self.refused_outcome(by, seen, outcome, book, task)
+        if raised and by != WALT and not self.episode.open:
+            expected = None  # what is a trigger opens a new episode
+        repeated = task is not None and task.done is not None and (task.done.by, task.done.outcome) == (by, code)
+        raises = outcome is not None and outcome.raises is not None and not repeated
+        events = self.try_to(command, expected)
+        came = [it for it in events if isinstance(it, EscalationOpened | EscalationJoined)]
+        assert len(came) == (raises and expected is None)
+        if repeated and self.episode.open:
+            assert events == []
+
+    def refused_outcome(
+        self, by: str, seen: int, outcome: Outcome, book: LadderBook | None, task: TaskBook | None
+    ) -> str | None:
+        """Say why what came of a task is refused."""
+        if book is None or task is None or (task.done and (task.done.by, task.done.outcome) == (by, outcome.code)):
+            return None
+        if outcome.raises is None and task.done:
+            return "task_done"
+        if outcome.raises is None and task.holder not in {None, by}:
+            return "task_taken"
+        if outcome.raises is None and book.silenced:
+            return "task_stopped"
+        if outcome.records and not task.done and task.holder in {None, by}:
+            return "fact_missing"
+        late = seen < self.episode.triggers and outcome.raises is None
+        return "changed_since" if outcome.leads_to == "resolved" and late else None
 
     # What must hold
 
     @invariant()
     def an_open_escalation_always_has_its_deadlines_and_a_closed_one_none(self) -> None:
-        running = set(self.episode.ladders) - self.episode.stopped if self.episode.open else set()
+        running = self.episode.running if self.episode.open else set()
         kinds = [deadline.kind for deadline in self.deadlines()]
         turns = {int(deadline.subject.split(".")[1]) for deadline in self.deadlines() if deadline.kind == "step"}
         assert turns == running
         assert kinds.count("acknowledgement") == (self.episode.open and self.episode.owner is not None)
         assert bool(kinds) == self.episode.open
 
+    @invariant()
+    def each_ladder_that_runs_goes_on_where_and_when_was_set_and_its_task_passes_on_before(self) -> None:
+        for deadline in self.deadlines():
+            numbers = [int(part) for part in deadline.subject.split(".")]
+            if deadline.kind == "step":
+                book = self.episode.ladders[numbers[1]]
+                assert (numbers[2], deadline.due_at) == (book.turn, book.latest)
+            elif deadline.kind == "task":
+                book = self.episode.ladders[numbers[1]]
+                assert book.runs
+                assert book.open_task is book.tasks[numbers[2]]
+                assert book.latest is not None
+                assert deadline.due_at < book.latest
+
     def teardown(self) -> None:
-        """Fold what was folded event by event in two pieces, as read back from the wire."""
+        """Let nobody answer for long; then fold what was folded event by event in two pieces, as read from the wire."""
+        self.nobody_answers_for_long()
         read = [type(event).model_validate_json(event.model_dump_json()) for event in self.events]
         half = len(read) // 2
         assert ESCALATION.fold(read[half:], ESCALATION.fold(read[:half])) == self.state
+
+    def nobody_answers_for_long(self) -> None:
+        rounds = 0
+        while self.episode.open and rounds < 3:
+            self.now = max(self.now, min(deadline.due_at for deadline in self.deadlines()))
+            assert self.now < T0 + timedelta(days=1), "it is exhausted in time, and never silent"
+            for deadline in self.due():  # one that went with another is over, and nothing follows
+                followed = self.apply(command_for(deadline, self.directory, self.now))
+                rounds += sum(isinstance(event, EscalationExhausted) for event in followed)
 
     # The model's books
 
@@ -338,11 +365,42 @@ class EscalationHistories(RuleBasedStateMachine):
 
     def trigger_comes(self, command: Raise) -> None:
         was_open, ladders = self.episode.open, len(self.episode.ladders)
-        graver = was_open and GRAVITY[command.trigger] > self.episode.gravity
+        starts = was_open and self.episode.starts_a_ladder(command.trigger)
         first, *turns = self.apply(command)
         assert isinstance(first, EscalationJoined if was_open else EscalationOpened)
-        assert first.ladder_no == (ladders + 1 if graver else None if was_open else 1)
+        assert first.ladder_no == (ladders + 1 if starts else None if was_open else 1)
         assert bool(turns) == (first.ladder_no is not None)
+
+    def reported(self, name: Trigger, by: Ladder) -> Raise:
+        return replace(trigger(name, by, event_id=self.new_trigger(), now=self.now), directory=self.directory)
+
+    def try_to(self, command: Command, expected: str | None) -> list[Event]:
+        """Let somebody do something, and see that it is refused as expected, or not at all."""
+        refused: str | None = None
+        events: list[Event] = []
+        try:
+            events = self.apply(command)
+        except Rejected as refusal:
+            refused = refusal.code
+        assert refused == expected
+        return events
+
+    def some_task(self, data: st.DataObject) -> tuple[str, TaskNo, LadderBook | None, TaskBook | None]:
+        """Draw a task, most often one that is known, and who acts on it, most often whoever has it to do."""
+        books = self.episode.ladders
+        known = [TaskNo(no, step) for no, book in books.items() for step in book.tasks]
+        number = data.draw(st.sampled_from((*known, TaskNo(1, 9))))
+        book = books.get(number.ladder_no)
+        task = book.tasks.get(number.step) if book else None
+        theirs = [it for it in (task.handed_to, task.holder) if it] if task else []
+        return data.draw(st.sampled_from((*theirs, *theirs, *PEOPLE))), number, book, task
+
+    def refused_to(self, by: str, task: TaskBook | None) -> str | None:
+        if not self.episode.open:
+            return "not_open"
+        if by == WALT:
+            return "own_escalation"
+        return None if task else "task_unknown"
 
     def check(self, event: Event) -> None:
         asks: tuple[Ask, ...] = getattr(event, "asks", ())
@@ -357,6 +415,16 @@ class EscalationHistories(RuleBasedStateMachine):
             self.episode = Episode(event.escalation_id, previous_id=self.episode.escalation_id)
         self.episode.follow(event, asked, self.directory, self.now)
         self.episode.informed |= asked
+
+
+def over(book: LadderBook | None, task: TaskBook | None) -> str | None:
+    if task and task.done:
+        return "task_done"
+    return "task_stopped" if book and book.silenced else None
+
+
+def not_theirs(by: str, task: TaskBook | None) -> str | None:
+    return "not_the_holder" if task and task.holder != by else None
 
 
 TestEscalationHistories = EscalationHistories.TestCase

@@ -1,0 +1,540 @@
+"""What comes of a task, and where that leads: a step sooner, an acknowledgement, the end, or another trigger."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from services.escalation.domain import CLOCKS_DIFFER, ESCALATION, Command, TaskNo
+from shared.contracts.base import Sealed
+from shared.contracts.escalations import (
+    EscalationAcknowledged,
+    EscalationExhausted,
+    EscalationJoined,
+    EscalationOpened,
+    EscalationResolved,
+    StepStarted,
+)
+from shared.contracts.tasks import TaskDone, TaskTaken
+from shared.decider import Deadline
+from tests.support.given import given
+from tests.unit.escalation.examples import (
+    HEIDI,
+    HELP,
+    LASTS,
+    LIZ,
+    MINUTE,
+    MISSED,
+    REPEATS,
+    SAM,
+    SECOND,
+    SUE,
+    T0,
+    VISIT,
+    WALT,
+    acknowledge,
+    after,
+    asked,
+    cites,
+    ladder,
+    next_step,
+    raise_help,
+    resolve,
+    runs_out,
+    stand_down,
+    step,
+)
+from tests.unit.escalation.task_examples import (
+    ALL_ROLES,
+    DURESS,
+    FINISH,
+    PEOPLE,
+    SAFEGUARDING,
+    TASKS,
+    do,
+    give_back,
+    hand_over,
+    missed,
+    next_turn,
+    outcome,
+    passes_on,
+    take,
+    task_step,
+    told,
+    trigger,
+)
+
+TEN = T0 + 10 * MINUTE
+"""When the second step starts, unless an outcome sets an earlier time."""
+TWO, HOME, MANAGER, EMERGENCY = TaskNo(1, 2), 3, TaskNo(1, 4), TaskNo(1, 5)
+SEALED = Sealed(kid="k", nonce="n", ct="c")
+
+
+def on(turn: int, at: timedelta, *, ladder_no: int = 1) -> Command:
+    return next_step(turn, T0 + at, ladder_no=ladder_no, directory=PEOPLE)
+
+
+TO_EXHAUSTION = (on(2, 10 * MINUTE), on(3, 20 * MINUTE), on(4, 24 * MINUTE), on(6, 30 * MINUTE))
+"""The ladder by its times alone: it is exhausted after 30 minutes, and step 5 never started."""
+
+# Done
+
+
+def test_an_outcome_of_a_free_task_takes_it_and_the_step_that_it_leads_to_starts_at_its_own_time() -> None:
+    now = T0 + 3 * MINUTE
+    history = after(missed())
+    assert history.when(do(SUE, "no_answer", now, answers={"safe": "unclear"})) == [
+        TaskTaken(
+            escalation_id="visit1.1",
+            ladder_no=1,
+            step=1,
+            by=SUE,
+            via="page",
+            passes_on_at=now + FINISH,
+            cites=cites("ring finished"),
+        ),
+        TaskDone(
+            escalation_id="visit1.1",
+            ladder_no=1,
+            step=1,
+            by=SUE,
+            via="page",
+            outcome="no_answer",
+            answers={"safe": "unclear"},
+            next_turn=2,
+            next_at=now + 5 * MINUTE,
+            cites=cites("no_answer").model_copy(update={"clauses": ("no_answer", "no_answer after")}),
+        ),
+    ]
+    done = history.then(do(SUE, "no_answer", now))
+    assert done.deadlines == [Deadline("step", "1.1.2", now + 5 * MINUTE)]
+    assert told(done.when(on(2, 8 * MINUTE))) == ["step 1-2 sue sam"]
+
+
+def test_whoever_holds_a_task_does_it_in_one_event() -> None:
+    assert told(after(missed(), take(SUE, T0)).when(do(SUE, "stays", T0))) == ["done sue stays"]
+
+
+@pytest.mark.parametrize(
+    ("code", "said_at", "expected"),
+    [
+        pytest.param("no_answer", 3 * MINUTE, (2, 8 * MINUTE), id="counted from the outcome"),
+        pytest.param("no_answer", 7 * MINUTE, (2, 10 * MINUTE), id="never later than the timeout"),
+        pytest.param("next", 3 * MINUTE, (2, 3 * MINUTE), id="next, at once"),
+        pytest.param("unknown_key", 3 * MINUTE, (2, 3 * MINUTE), id="a key that no step has is next"),
+        pytest.param("far", 3 * MINUTE, (4, 3 * MINUTE), id="past steps"),
+        pytest.param("stays", 3 * MINUTE, (2, 10 * MINUTE), id="leads nowhere"),
+        pytest.param("back", 3 * MINUTE, (2, 10 * MINUTE), id="never back to itself"),
+        pytest.param("next", 11 * MINUTE, (2, 10 * MINUTE), id="said when the next step was due, and puts nothing off"),
+    ],
+)
+def test_where_an_outcome_leads_and_when(code: str, said_at: timedelta, expected: tuple[int, timedelta]) -> None:
+    assert next_turn(after(missed(), do(SUE, code, T0 + said_at))) == expected
+
+
+def test_an_outcome_that_leads_back_to_a_step_that_was_changes_no_time() -> None:
+    history = after(missed(), on(2, 10 * MINUTE), do(SUE, "back", T0 + 11 * MINUTE, TWO))
+    assert next_turn(history) == (3, 20 * MINUTE)
+
+
+def test_an_outcome_that_comes_after_the_ladder_has_gone_on_is_recorded_as_late_and_changes_no_time() -> None:
+    history = after(missed(), on(2, 10 * MINUTE))
+    (_, done) = history.when(do(SUE, "no_answer", T0 + 11 * MINUTE))
+    assert isinstance(done, TaskDone)
+    assert (done.late, done.next_turn, done.next_at) == (True, None, None)
+    assert done.cites == cites("no_answer")
+    assert next_turn(history.then(do(SUE, "next", T0 + 11 * MINUTE))) == (3, 20 * MINUTE)
+
+
+def test_a_late_outcome_still_leads_to_a_step_that_lies_ahead() -> None:
+    history = after(missed(), on(2, 10 * MINUTE), do(SUE, "far", T0 + 11 * MINUTE))
+    assert next_turn(history) == (4, 11 * MINUTE)
+    assert told(history.when(on(4, 11 * MINUTE))) == ["step 1-4 liz"]
+
+
+def test_no_outcome_puts_off_a_step_to_which_another_has_led() -> None:
+    history = after(
+        missed(), on(2, 10 * MINUTE), do(SUE, "far", T0 + 11 * MINUTE), do(SAM, "home", T0 + 11 * MINUTE, TWO)
+    )
+    assert next_turn(history) == (4, 11 * MINUTE)
+
+
+def test_next_is_whatever_follows_anyway_a_step_to_which_another_outcome_has_led_too() -> None:
+    quick = task_step("quick", outcome("next", "next"), outcome("slow", "last", after=4 * MINUTE))
+    three = ladder(
+        "check_in_missed", quick, quick.model_copy(update={"key": "second"}), MISSED.steps[0], TASKS.steps[4]
+    )
+    three = three.model_copy(update={"steps": (*three.steps[:3], three.steps[3].model_copy(update={"key": "last"}))})
+    history = after(missed(by=three), on(2, 10 * MINUTE), do(SUE, "slow", T0 + 11 * MINUTE))
+    assert next_turn(history) == (4, 15 * MINUTE)
+    assert next_turn(history.then(do(SUE, "next", T0 + 12 * MINUTE, TWO))) == (4, 12 * MINUTE)
+
+
+def test_the_same_result_of_the_same_person_said_twice_is_one_and_any_other_is_refused() -> None:
+    history = after(missed(), do(SUE, "no_answer", T0 + MINUTE, answers={"safe": "no"}))
+    assert history.when(do(SUE, "no_answer", T0 + 2 * MINUTE, answers={"safe": "no"})) == []
+    assert history.rejected(do(SUE, "no_answer", T0 + 2 * MINUTE)) == "task_done"
+    assert history.rejected(do(SUE, "next", T0 + 2 * MINUTE)) == "task_done"
+    assert history.rejected(do(SAM, "no_answer", T0 + 2 * MINUTE, answers={"safe": "no"})) == "task_done"
+    assert history.rejected(take(SUE, T0 + 2 * MINUTE)) == "task_done"
+    assert history.rejected(give_back(SUE, T0 + 2 * MINUTE)) == "task_done"
+    assert history.rejected(hand_over(SUE, SAM, T0 + 2 * MINUTE)) == "task_done"
+
+
+def test_an_outcome_that_the_task_does_not_have_is_refused() -> None:
+    assert after(missed()).rejected(do(SUE, "met_a_bear", T0)) == "outcome_unknown"
+
+
+def test_what_an_outcome_must_come_with_is_asked_for() -> None:
+    history = after(missed())
+    assert history.rejected(do(SUE, "left", T0)) == "fact_missing"
+    assert history.rejected(do(SUE, "left", T0, called_at=T0)) == "fact_missing"
+    assert history.rejected(do(SUE, "called", T0, called_at=T0)) == "fact_missing"
+    (_, done) = history.when(do(SUE, "left", T0, left_at=T0 - 20 * MINUTE))
+    assert isinstance(done, TaskDone)
+    assert done.left_at == T0 - 20 * MINUTE
+    called = do(SUE, "called", T0, called_at=T0 - MINUTE)
+    sealed = replace(called, result=replace(called.result, reference=SEALED))
+    done = history.when(sealed)[1]
+    assert isinstance(done, TaskDone)
+    assert (done.called_at, done.reference) == (T0 - MINUTE, SEALED)
+
+
+def test_a_time_that_lies_ahead_by_more_than_clocks_differ_is_refused() -> None:
+    history = after(missed())
+    ahead = T0 + CLOCKS_DIFFER
+    assert told(history.when(do(SUE, "stays", T0, left_at=ahead, called_at=ahead))) == ["taken sue", "done sue stays"]
+    assert history.rejected(do(SUE, "stays", T0, left_at=ahead + SECOND)) == "fact_in_the_future"
+    assert history.rejected(do(SUE, "stays", T0, called_at=ahead + SECOND)) == "fact_in_the_future"
+
+
+@pytest.mark.parametrize("end", [resolve(LIZ, T0), stand_down(LIZ, T0), do(LIZ, "safe", T0)])
+def test_no_outcome_is_recorded_after_the_end(end: Command) -> None:
+    assert after(missed(), end).rejected(do(SUE, "no_answer", T0)) == "not_open"
+
+
+# The end, an acknowledgement
+
+
+def test_safe_is_recorded_and_ends_the_escalation_in_one_decision() -> None:
+    events = after(missed(), take(SUE, T0)).when(do(SUE, "safe", T0 + MINUTE))
+    assert told(events) == ["done sue safe", "Resolved sue sam"]
+    resolved = events[1]
+    assert isinstance(resolved, EscalationResolved)
+    assert (resolved.by, resolved.confirmed_by, resolved.how) == (SUE, SUE, "spoke_with_worker")
+    assert after(missed(), do(SUE, "safe", T0)).deadlines == []
+
+
+def test_an_outcome_that_does_not_say_how_somebody_is_safe_is_itself_how() -> None:
+    by = ladder("check_in_missed", task_step("ring", outcome("met", "resolved")))
+    resolved = after(missed(by=by)).when(do(SUE, "met", T0))[-1]
+    assert isinstance(resolved, EscalationResolved)
+    assert resolved.how == "met"
+
+
+def test_nobody_is_said_safe_by_whoever_does_not_know_of_all_that_was_raised() -> None:
+    history = after(missed(), take(SUE, T0), raise_help(now=T0 + MINUTE, directory=PEOPLE))
+    assert history.rejected(do(SUE, "safe", T0 + 2 * MINUTE, seen=1)) == "changed_since"
+    assert told(history.when(do(SUE, "safe", T0 + 2 * MINUTE, seen=2)))[0] == "done sue safe"
+
+
+def test_what_joined_between_taking_and_doing_hinders_no_other_outcome() -> None:
+    history = after(missed(), take(SUE, T0), raise_help(now=T0 + MINUTE, directory=PEOPLE))
+    assert told(history.when(do(SUE, "no_answer", T0 + 2 * MINUTE, seen=1))) == ["done sue no_answer"]
+
+
+def test_in_hand_acknowledges_the_ladder_of_the_task_and_all_that_they_knew_of() -> None:
+    history = after(missed(), take(SUE, T0), raise_help(now=T0 + MINUTE, directory=PEOPLE))
+    done, held = history.when(do(SUE, "in_hand", T0 + 2 * MINUTE, seen=1))
+    assert told([done]) == ["done sue in_hand"]
+    assert held == EscalationAcknowledged(
+        escalation_id="visit1.1",
+        by=SUE,
+        via="page",
+        ladders=(1,),
+        running=(2,),
+        runs_out_at=T0 + 2 * MINUTE + LASTS,
+        cites=cites("lasts"),
+    )
+    (_, both) = history.when(do(SUE, "in_hand", T0 + 2 * MINUTE))
+    assert isinstance(both, EscalationAcknowledged)
+    assert both.ladders == (1, 2)
+
+
+def test_in_hand_takes_the_ladder_of_its_own_task_even_where_its_trigger_was_not_seen() -> None:
+    by_help = TASKS.model_copy(update={"trigger": "help"})
+    history = after(missed(by=MISSED), trigger("help", by_help), acknowledge(LIZ, T0, seen=1))
+    (_, _, held) = history.when(do(SUE, "in_hand", T0, TaskNo(2, 1), seen=1))
+    assert isinstance(held, EscalationAcknowledged)
+    assert held.ladders == (2,)
+
+
+def test_in_hand_where_somebody_else_has_acknowledged_is_recorded_and_takes_nothing_from_them() -> None:
+    history = after(missed(), acknowledge(LIZ, T0))
+    assert told(history.when(do(SUE, "in_hand", T0))) == ["taken sue", "done sue in_hand"]
+    assert history.then(do(SUE, "in_hand", T0)).state.acknowledgement == history.state.acknowledgement
+
+
+def test_an_outcome_during_an_acknowledgement_leads_where_it_says_when_that_runs_out() -> None:
+    history = after(missed(), acknowledge(LIZ, T0), do(SUE, "far", T0 + MINUTE))
+    assert [due.kind for due in history.deadlines] == ["acknowledgement"]
+    assert history.when(on(4, 5 * MINUTE)) == []
+    assert next_turn(history.then(runs_out(T0 + LASTS, directory=PEOPLE))) == (4, LASTS)
+
+
+# Where a step leads, and exhaustion
+
+
+def test_a_step_whose_time_leads_to_exhaustion_passes_over_the_rest() -> None:
+    history = after(missed(), *TO_EXHAUSTION[:3])
+    assert next_turn(history) == (6, 30 * MINUTE)
+    (exhausted,) = history.when(on(6, 30 * MINUTE))
+    assert isinstance(exhausted, EscalationExhausted)
+    assert exhausted.round == 1
+
+
+def test_only_an_outcome_leads_to_a_step_that_no_time_leads_to() -> None:
+    history = after(missed(), *TO_EXHAUSTION[:3], do(LIZ, "emergency", T0 + 26 * MINUTE, MANAGER))
+    assert next_turn(history) == (5, 26 * MINUTE)
+    history = history.then(on(5, 26 * MINUTE))
+    assert next_turn(history) == (6, 29 * MINUTE)
+    assert told(history.when(on(6, 29 * MINUTE)))[0].startswith("round 1-1 ")
+
+
+def test_an_exhausted_ladder_goes_to_a_step_that_never_started_and_its_rounds_come_when_they_were_due() -> None:
+    history = after(missed(), *TO_EXHAUSTION, do(LIZ, "emergency", T0 + 32 * MINUTE, MANAGER))
+    assert next_turn(history) == (5, 32 * MINUTE)
+    assert history.when(on(7, 37 * MINUTE)) == []
+    (started,) = history.when(on(5, 32 * MINUTE))
+    assert isinstance(started, StepStarted)
+    assert (started.step, started.next_at) == (5, T0 + 35 * MINUTE)
+    history = history.then(on(5, 32 * MINUTE))
+    assert next_turn(history) == (7, 35 * MINUTE)
+    (second,) = history.when(on(7, 35 * MINUTE))
+    assert isinstance(second, EscalationExhausted)
+    assert second.round == 2
+
+
+def test_a_step_that_starts_in_exhaustion_puts_no_round_off() -> None:
+    history = after(missed(), *TO_EXHAUSTION, do(LIZ, "emergency", T0 + 36 * MINUTE, MANAGER), on(5, 36 * MINUTE))
+    assert next_turn(history) == (7, 30 * MINUTE + REPEATS)
+    late = after(missed(), *TO_EXHAUSTION, do(LIZ, "emergency", T0 + 36 * MINUTE, MANAGER))
+    assert [said[:9] for said in told(late.when(on(5, 50 * MINUTE)))] == ["step 1-5 ", "round 1-2"]
+
+
+def test_a_task_of_an_exhausted_ladder_passes_on_no_more_and_an_outcome_that_leads_on_changes_nothing() -> None:
+    history = after(missed(), *TO_EXHAUSTION)
+    assert passes_on(history) == []
+    history = history.then(take(SUE, T0 + 31 * MINUTE)).then(do(SUE, "next", T0 + 32 * MINUTE))
+    assert next_turn(history) == (7, 30 * MINUTE + REPEATS)
+    assert told(history.when(do(SUE, "no_answer", T0 + 32 * MINUTE, TWO))) == ["taken sue", "done sue no_answer late"]
+
+
+def test_a_step_is_never_started_twice_whatever_leads_to_it() -> None:
+    history = after(missed(), do(SUE, "far", T0), on(4, 0 * MINUTE))
+    assert next_turn(history) == (6, 6 * MINUTE)
+    history = (
+        history.then(on(6, 6 * MINUTE)).then(do(LIZ, "emergency", T0 + 7 * MINUTE, MANAGER)).then(on(5, 7 * MINUTE))
+    )
+    run = history.state.run(1)
+    assert run is not None
+    assert (run.started, run.turn) == (frozenset({1, 4, 5}), 7)
+    assert history.when(on(5, 8 * MINUTE)) == []
+
+
+@pytest.mark.parametrize(
+    ("then", "expected"), [("home", 3), ("ring", 2), ("nowhere", 2), ("exhausted", 6), ("emergency", 5)]
+)
+def test_the_time_of_a_step_leads_forward_to_the_step_that_it_names_or_else_to_the_next(
+    then: str, expected: int
+) -> None:
+    first = TASKS.steps[0].model_copy(update={"then": then})
+    by = TASKS.model_copy(update={"steps": (first, *TASKS.steps[1:])})
+    assert next_turn(after(missed(by=by))) == (expected, 10 * MINUTE)
+
+
+# Triggers
+
+
+DURESS_CAME = trigger("duress", DURESS, event_id="duress.of.task")
+
+
+def test_an_outcome_that_is_a_trigger_raises_it_and_starts_its_ladder_at_once() -> None:
+    history = after(missed(), take(SUE, T0))
+    events = history.when(do(SUE, "code_word", T0, raised=DURESS_CAME))
+    assert told(events) == ["done sue code_word", "Joined sue sam", "step 2-1 heidi"]
+    joined = events[1]
+    assert isinstance(joined, EscalationJoined)
+    assert (joined.trigger, joined.trigger_event_id, joined.stopped) == ("duress", "duress.of.task", (1,))
+
+
+def held_by_sam() -> Sequence[Command]:
+    return (missed(), take(SAM, T0))
+
+
+@pytest.mark.parametrize(
+    ("before", "expected"),
+    [
+        pytest.param(held_by_sam(), ["Joined sue sam", "step 2-1 heidi"], id="somebody else has it"),
+        pytest.param((missed(), do(SAM, "stays", T0)), ["Joined sue sam", "step 2-1 heidi"], id="somebody else did it"),
+        pytest.param(
+            (missed(), do(SUE, "stays", T0)), ["Joined sue sam", "step 2-1 heidi"], id="they did it otherwise"
+        ),
+        pytest.param(
+            (missed(), *TO_EXHAUSTION),
+            ["taken sue", "done sue code_word late", "Joined sue sam liz heidi dan", "step 2-1 heidi"],
+            id="late",
+        ),
+        pytest.param(
+            (missed(), acknowledge(LIZ, T0)),
+            ["taken sue", "done sue code_word", "Joined sue sam liz", "step 2-1 heidi"],
+            id="acknowledged",
+        ),
+        pytest.param(
+            (missed(), trigger("duress", DURESS)),
+            ["taken sue", "done sue code_word", "Joined sue sam heidi"],
+            id="its ladder is stopped, and another trigger joins",
+        ),
+        pytest.param((missed(), resolve(SAM, T0)), ["Opened", "step 1-1 heidi"], id="over"),
+        pytest.param(
+            (missed(), resolve(SAM, T0), raise_help()),
+            ["Joined sue sam heidi", "step 2-1 heidi"],
+            id="over, and another open",
+        ),
+    ],
+)
+def test_an_outcome_that_is_a_trigger_is_raised_whatever_became_of_the_task(
+    before: Sequence[Command], expected: list[str]
+) -> None:
+    assert told(after(*before).when(do(SUE, "code_word", TEN, raised=DURESS_CAME))) == expected
+
+
+def test_a_trigger_of_a_task_that_cannot_be_read_is_raised_all_the_same() -> None:
+    history = after(missed())
+    assert told(history.when(do(SUE, "code_word", T0, TaskNo(7, 7), raised=DURESS_CAME)))[0] == "Joined sue sam"
+
+
+def test_the_worker_in_danger_raises_nothing_by_the_task_of_somebody_else() -> None:
+    assert after(missed()).rejected(do(WALT, "code_word", T0, raised=DURESS_CAME)) == "own_escalation"
+    assert after(missed(), resolve(SUE, T0)).rejected(do(WALT, "code_word", T0, raised=DURESS_CAME)) == "not_open"
+
+
+def test_the_same_trigger_said_twice_is_one() -> None:
+    history = after(missed(), do(SUE, "code_word", T0, raised=DURESS_CAME))
+    assert history.when(do(SUE, "code_word", T0, raised=DURESS_CAME)) == []
+    assert history.when(do(SAM, "code_word", T0, raised=DURESS_CAME)) == []
+
+
+def test_an_outcome_that_is_a_trigger_opens_a_new_episode_after_the_end() -> None:
+    opened, _ = after(missed(), resolve(SAM, T0)).when(do(SUE, "code_word", TEN, raised=DURESS_CAME))
+    assert isinstance(opened, EscalationOpened)
+    assert (opened.escalation_id, opened.trigger, opened.visit_id) == ("visit1.2", "duress", VISIT)
+
+
+def test_a_trigger_that_came_without_its_ladder_tells_everyone() -> None:
+    events = after(missed()).when(do(SUE, "code_word", T0))
+    assert [said.split()[0] for said in told(events)] == ["taken", "done", "Joined", "round"]
+    assert asked(events[3:]) == [SUE, SAM, LIZ, HEIDI, "dan"]
+    assert events[2].trigger_event_id == "visit1.1.1-1.code_word"  # type: ignore[attr-defined]
+
+
+def test_a_trigger_that_an_outcome_is_not_is_not_raised() -> None:
+    assert told(after(missed()).when(do(SUE, "stays", T0, raised=DURESS_CAME))) == ["taken sue", "done sue stays"]
+
+
+def test_in_hand_and_a_trigger_take_the_ladder_and_start_the_other() -> None:
+    events = after(missed()).when(do(SUE, "called_for_help", T0, raised=trigger("help", HELP)))
+    assert [said.split()[0] for said in told(events)] == ["taken", "done", "Acknowledged", "Joined", "step"]
+    assert [due.subject for due in given(ESCALATION, *given(ESCALATION).when(missed()), *events).deadlines] == [
+        "1",
+        "1.2.2",
+    ]
+
+
+def test_nobody_is_safe_by_an_outcome_that_is_a_trigger() -> None:
+    by = ladder("check_in_missed", task_step("ring", outcome("both", "resolved", raises="duress")))
+    events = after(missed(by=by)).when(do(SUE, "both", T0, raised=DURESS_CAME))
+    assert told(events)[2:] == ["Joined sue sam", "step 2-1 heidi"]
+
+
+# Instead of the ladders that run, and apart from them
+
+
+def test_a_ladder_that_runs_instead_stops_all_others_and_their_tasks_for_good() -> None:
+    history = after(missed(), raise_help(ladder=HELP, directory=PEOPLE), take(SUE, T0))
+    joined = history.when(DURESS_CAME)[0]
+    assert isinstance(joined, EscalationJoined)
+    assert (joined.ladder_no, joined.stopped) == (3, (1, 2))
+    stopped = history.then(DURESS_CAME)
+    assert {due.subject.split(".")[1] for due in stopped.deadlines} == {"3"}
+    assert stopped.when(on(2, 10 * MINUTE)) == []
+    assert stopped.rejected(take(SUE, T0)) == "task_stopped"
+    assert stopped.rejected(give_back(SUE, T0)) == "task_stopped"
+    assert stopped.rejected(hand_over(SUE, SAM, T0)) == "task_stopped"
+    assert stopped.rejected(do(SUE, "safe", T0)) == "task_stopped"
+    assert stopped.rejected(do(SAM, "safe", T0)) == "task_taken"
+
+
+def test_an_acknowledgement_of_what_is_stopped_runs_out_and_brings_none_of_it_back() -> None:
+    history = after(missed(), acknowledge(SUE, T0), DURESS_CAME)
+    assert {due.kind for due in history.deadlines} == {"acknowledgement", "step"}
+    ran_out = history.then(runs_out(T0 + LASTS, directory=PEOPLE))
+    assert {due.subject for due in ran_out.deadlines} == {"1.2.2"}
+    (held,) = history.when(acknowledge(LIZ, T0))
+    assert isinstance(held, EscalationAcknowledged)
+    assert (held.ladders, held.running) == ((2,), ())
+
+
+def test_how_long_a_stopped_ladder_would_let_itself_be_held_shortens_nothing() -> None:
+    short = TASKS.model_copy(update={"acknowledgement_lasts": TASKS.repeat_every})
+    history = after(missed(by=short), acknowledge(SUE, T0), DURESS_CAME)
+    (held,) = history.when(acknowledge(LIZ, T0))
+    assert isinstance(held, EscalationAcknowledged)
+    assert held.runs_out_at == T0 + LASTS
+
+
+def test_what_a_stopped_task_raises_acknowledges_nothing() -> None:
+    history = after(missed(), DURESS_CAME)
+    events = history.when(do(SUE, "called_for_help", T0, raised=trigger("help", HELP)))
+    assert [said.split()[0] for said in told(events)] == ["taken", "done", "Joined"]
+
+
+def test_duress_by_pin_and_duress_by_code_word_are_one_trigger_with_one_ladder() -> None:
+    by_pin = trigger("duress", DURESS, event_id="pin")
+    history = after(missed(), by_pin)
+    assert told(history.when(do(SUE, "code_word", T0, raised=DURESS_CAME)))[-1] == "Joined sue sam heidi"
+    assert len(history.then(do(SUE, "code_word", T0, raised=DURESS_CAME)).state.ladders) == 2
+
+
+def test_no_ladder_runs_instead_of_a_graver_one() -> None:
+    instead = SAFEGUARDING.model_copy(update={"instead": True})
+    joined = after(missed()).when(trigger("safeguarding", instead))[0]
+    assert isinstance(joined, EscalationJoined)
+    assert (joined.ladder_no, joined.stopped) == (2, ())
+
+
+def test_a_matter_of_safeguarding_starts_its_own_ladder_once_whatever_runs() -> None:
+    matter = trigger("safeguarding", SAFEGUARDING)
+    history = after(raise_help(directory=PEOPLE))
+    assert told(history.when(matter)) == ["Joined sue sam heidi", "step 2-1 dan"]
+    history = history.then(matter)
+    again = trigger("safeguarding", SAFEGUARDING, event_id="safeguarding2")
+    assert told(history.when(again)) == ["Joined sue sam heidi dan"]
+    assert told(after(matter).when(again)) == ["Joined dan"]
+
+
+def test_a_matter_of_safeguarding_keeps_no_other_ladder_from_starting() -> None:
+    history = after(trigger("safeguarding", SAFEGUARDING))
+    alone = ladder("unplanned", step("ask", *ALL_ROLES[:1], wait=MINUTE))
+    assert told(history.when(trigger("unplanned", alone))) == ["Joined dan", "step 2-1 sue sam"]
+    assert told(after(missed(), trigger("unplanned", alone)).when(missed())) == []
+    assert told(after(missed()).when(trigger("unplanned", alone))) == ["Joined sue sam"]
+
+
+def test_a_task_of_a_reply_is_done_by_reply() -> None:
+    (_, done) = after(missed()).when(replace(do(SUE, "stays", T0), via="reply"))
+    assert isinstance(done, TaskDone)
+    assert done.via == "reply"
