@@ -69,7 +69,9 @@ async def read_notifications(
         errors = [{"where": "query", "what": "give visit_id or escalation_id"}]
         return problem(422, "invalid", errors=errors)
     running = await _reached(request, at_least)
-    found = await list_notifications(running.pool, site_id, visit_id=visit_id, escalation_id=escalation_id)
+    found = await list_notifications(
+        running.pool, site_id, visit_id=visit_id, escalation_id=escalation_id, reader=identity.worker_id
+    )
     return {"notifications": found}
 
 
@@ -81,7 +83,7 @@ async def read_notification(
     application: Application = request.app.state.application
     site_id = await application.site_of_notification(identity, notification_id)
     running = await _reached(request, at_least)
-    found = await list_notifications(running.pool, site_id, notification_id=notification_id)
+    found = await list_notifications(running.pool, site_id, notification_id=notification_id, reader=identity.worker_id)
     if not found:
         raise Rejected("notification_unknown")
     return found[0]

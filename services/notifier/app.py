@@ -49,7 +49,7 @@ def build(base: Base) -> Parts:
     """Return what the runtime starts."""
     settings = cast("Settings", base.settings)  # ``__main__`` and the tests give no other
     people = People(base.commands)
-    composer = Composer(base.keyring, people, Messages(settings.public_url), settings.public_url)
+    composer = Composer(base.keyring, people, Messages(), settings.public_url)
     at = crash_at(settings.crash_at)
     sender = Sender(
         base.commands,

@@ -53,14 +53,16 @@ ENDED = "UPDATE notifier.attempt SET outcome = $3, reason = $4, ended_at = $5 WH
 STATE = "UPDATE notifier.message SET state = $2, retry_at = $3 WHERE message_id = $1"
 REPLIED = "UPDATE notifier.message SET replied_at = $2 WHERE message_id = $1"
 
-# Of one site, by visit, by escalation, or one. Uses notification_visit, notification_escalation or the primary key.
+# Of one site, by visit, by escalation, or one; but of whoever asks only what was sent to them as a worker, or they could
+# see on their own screen that they signalled duress. Uses notification_visit, notification_escalation or the primary key.
 LIST = """
 SELECT notification_id, visit_id, escalation_id, recipient_id, worker_id, kind, trigger, ladder_no, step, due_at,
     queued_at, withdrawn, not_reached, position
 FROM notifier.notification
 WHERE site_id IS NOT DISTINCT FROM $1 AND ($2::text IS NULL OR visit_id = $2)
     AND ($3::text IS NULL OR escalation_id = $3) AND ($4::text IS NULL OR notification_id = $4)
-ORDER BY position LIMIT $5
+    AND ($5::text IS NULL OR worker_id <> $5 OR kind IN ('reminder', 'test'))
+ORDER BY position LIMIT $6
 """
 MESSAGES = """
 SELECT notification_id, message_id, contact_point_id, channel, state, retry_at, replied_at
@@ -126,9 +128,13 @@ async def list_notifications(
     visit_id: str | None = None,
     escalation_id: str | None = None,
     notification_id: str | None = None,
+    reader: str | None = None,
 ) -> list[dict[str, Any]]:
-    """Return notifications of one site, oldest first, each with its messages and their attempts."""
-    rows = await _fetch(pool, LIST, site_id, visit_id, escalation_id, notification_id, MOST_ROWS)
+    """Return notifications of one site, oldest first, each with its messages and their attempts.
+
+    What others are told of the ``reader`` is left out.
+    """
+    rows = await _fetch(pool, LIST, site_id, visit_id, escalation_id, notification_id, reader, MOST_ROWS)
     messages = await _fetch(pool, MESSAGES, [row["notification_id"] for row in rows])
     attempts = await _fetch(pool, ATTEMPTS, [row["message_id"] for row in messages])
     tried = [_with(row, "attempts", attempts, "message_id") for row in messages]

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import ClassVar, Literal
 
 from shared.contracts.asks import AskKind
-from shared.contracts.base import Code, Contract, Event, Id, Instant
+from shared.contracts.base import Code, Contract, Event, Id, Instant, Line
 from shared.contracts.ladders import Trigger
 from shared.contracts.troubles import Trouble
 from shared.contracts.visits import Channel
@@ -54,6 +54,12 @@ class NotificationQueued(Event):
     trouble: Trouble | None = None
     occasion: Code | None = None
     """Of a reminder: what the worker is reminded of."""
+    task: Line | None = None
+    """Of what offers a task: its name, as the ladder has it. None for all else, and where the ladder cannot be read."""
+    passes_on_at: Instant | None = None
+    """Of what offers a task: when it passes on if nobody has done what is awaited. None: there is no other to pass it to."""
+    duress: bool = False
+    """Whether duress had been signalled when this was asked for: then nobody is to ring the worker, whatever it is about."""
 
 
 class NotReached(Event):

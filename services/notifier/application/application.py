@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from services.notifier import domain
+from services.notifier.application.about import about_reader
 from services.notifier.application.asking import queues_of, reached_by
 from services.notifier.application.attempts import decided
 from services.notifier.application.replies import Replies
@@ -102,7 +103,7 @@ class Application:
 
     async def _readable(self, identity: Identity, stream_id: str, unknown: str) -> str | None:
         stream = (await self.commands.load([stream_id]))[stream_id]
-        if not stream.history:
+        if not stream.history or about_reader(stream.events, identity.worker_id):
             raise Rejected(unknown)
         site_id = stream.history[0].envelope.site_id
         await self.authority.authorise(identity, "read_notifications", site_id)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from services.notifier.application.messages import SOMEBODY, Said
+from services.notifier.application.payloads import Payloads
 from services.notifier.channels import Outgoing, TransportError
 from services.notifier.domain import call_id_of
 from shared.contracts.troubles import UNKNOWN_WORKER
@@ -86,7 +87,7 @@ class Composer:
             subject=whole.subject,
             text=whole.text,
             link=whole.link,
-            payload=self.messages.payload(call_id, carried, said, whole),
+            payload=Payloads(self.public_url).of(call_id, carried, said, whole),
             notification_ids=tuple(one.queued.notification_id for one in carried),
         )
 

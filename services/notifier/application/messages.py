@@ -9,19 +9,16 @@ import re
 from dataclasses import dataclass, field
 from datetime import UTC
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from services.notifier.domain import ANSWERABLE
 from shared.contracts.ladders import GRAVITY
-from shared.runtime.records import instant
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from services.notifier.application.attempts import Sought
     from shared.contracts.notifications import NotificationQueued
 
 SOMEBODY = "Somebody whose name cannot be read"
@@ -50,6 +47,10 @@ class Said:
     gravity: int = 0
     ours: bool = False
     """Whether Lonewatch itself was away when it fell due."""
+    duress: bool = False
+    """Whether nobody is to ring the worker."""
+    task: str = ""
+    """The task that it offers, where it offers one whose name is known."""
 
     @property
     def what(self) -> str:
@@ -60,9 +61,8 @@ class Said:
 class Messages:
     """Knows every text."""
 
-    def __init__(self, public_url: str) -> None:
-        """Addresses for replies begin with ``public_url``."""
-        self._public_url = public_url.rstrip("/")
+    def __init__(self) -> None:
+        """Read templates as they are needed."""
         self._texts = Environment(
             loader=FileSystemLoader(_TEMPLATES),
             autoescape=False,  # noqa: S701 -- plain text, for mail and for JSON
@@ -72,15 +72,20 @@ class Messages:
         )
 
     def say(self, queued: NotificationQueued, worker: str, link: str | None) -> Said:
-        """Return what one notification says: the first line of its kind's template is the subject."""
+        """Return what one notification says: the first line of its template is the subject."""
         trouble = queued.trouble
+        duress = queued.duress or queued.trigger == "duress"
         subject, text = self._render(
-            f"{queued.kind}.txt",
+            _template_of(queued),
             worker=worker,
             trigger=queued.trigger,
             due=_time(queued.due_at),
             late=queued.late,
             occasion=queued.occasion,
+            duress=duress,
+            task=queued.task,
+            passed_on=queued.kind == "task",
+            passes_on=_time(queued.passes_on_at),
             concern=None if trouble is None else trouble.concern,
             service="" if trouble is None else trouble.service,
             place="" if trouble is None else trouble.place or "",
@@ -88,7 +93,16 @@ class Messages:
             away_to=_time(None if trouble is None else trouble.to_at),
         )
         gravity = _CALM.get(queued.kind, GRAVITY.get(queued.trigger or "", max(GRAVITY.values())))
-        return Said(subject, text, link, _time(queued.due_at), gravity, ours=queued.late == "system_outage")
+        return Said(
+            subject,
+            text,
+            link,
+            when=_time(queued.due_at),
+            gravity=gravity,
+            ours=queued.late == "system_outage",
+            duress=duress and queued.kind not in _CALM,
+            task=queued.task or "",
+        )
 
     def bundle(self, said: Sequence[Said]) -> Said:
         """Return what a call says that carries many: how many and the gravest, and each with its own link."""
@@ -96,44 +110,15 @@ class Messages:
         subject, text = self._render("bundle.txt", entries=entries, alarming=entries[0].gravity >= 0)
         return Said(subject, text, None)
 
-    def payload(self, call_id: str, carried: Sequence[Sought], said: Sequence[Said], whole: Said) -> dict[str, Any]:
-        """Return what a webhook receives: ids and instants for machines, and the text for whoever they show it to."""
-        each = [self._data(one, its) for one, its in zip(carried, said, strict=True)]
-        at = instant(max(one.recorded.recorded_at for one in carried))
-        if len(each) == 1:
-            return {"type": "lonewatch.notification", "timestamp": at, "data": each[0]}
-        data = {"call_id": call_id, "text": whole.text, "notifications": each}
-        return {"type": "lonewatch.notifications", "timestamp": at, "data": data}
-
     def _render(self, template: str, **values: object) -> tuple[str, str]:
         rendered = self._texts.get_template(template).render(values)
         subject, _, text = rendered.strip().partition("\n")
         return subject, _GAPS.sub("\n\n", text.strip())
 
-    def _data(self, sought: Sought, said: Said) -> dict[str, Any]:
-        queued = sought.queued
-        reply = {
-            "url": f"{self._public_url}/notifier/replies",
-            "how": (
-                'To acknowledge, POST {"type":"reply","data":{"message_id":"…","reply":"acknowledge"}} to this url, '
-                "signed as Standard Webhooks with the secret of this webhook and a webhook-id of your own."
-            ),
-        }
-        return {
-            "message_id": sought.message.message_id,
-            "notification_id": queued.notification_id,
-            "kind": queued.kind,
-            "escalation_id": queued.escalation_id,
-            "trigger": queued.trigger,
-            "visit_id": sought.envelope.visit_id,
-            "due_at": queued.due_at and instant(queued.due_at),
-            "late": queued.late,
-            "trouble": None if queued.trouble is None else queued.trouble.model_dump(mode="json"),
-            "occasion": queued.occasion,
-            "text": said.text,
-            "link": said.link,
-            "reply": reply if queued.kind in ANSWERABLE else None,
-        }
+
+def _template_of(queued: NotificationQueued) -> str:
+    """Return which text it is: that a task passed on and that a step offers it is said alike."""
+    return "task.txt" if queued.kind == "step" and queued.task is not None else f"{queued.kind}.txt"
 
 
 def _time(at: datetime | None) -> str:

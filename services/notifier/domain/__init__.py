@@ -1,6 +1,6 @@
 """What notifier decides, by stream: a notification, the person called; and the fold of whoever asked. Pure: no IO."""
 
-from services.notifier.domain.asker import ANSWERABLE, Asker, asker_of, unanswerable, unwanted
+from services.notifier.domain.asker import ANSWERABLE, OFFERS, Asker, asker_of, unanswerable, unwanted
 from services.notifier.domain.bundle import Candidate, call_id_of, to_call
 from services.notifier.domain.commands import (
     AttemptTimesOut,
@@ -22,6 +22,7 @@ __all__ = [
     "ATTEMPT_LASTS",
     "NEWEST",
     "NOTIFICATION",
+    "OFFERS",
     "RECIPIENT",
     "REFUSALS",
     "WAITS",

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from shared.contracts.base import Code, Id
+from shared.contracts.base import Code, Id, Line
 from shared.contracts.ladders import Trigger
 from shared.contracts.notifications import NotificationKind
 from shared.contracts.troubles import Trouble
@@ -34,6 +34,9 @@ class Queue:
     late: Code | None = None
     trouble: Trouble | None = None
     occasion: Code | None = None
+    task: Line | None = None
+    passes_on_at: datetime | None = None
+    duress: bool = False
 
 
 @dataclass(frozen=True)

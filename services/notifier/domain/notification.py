@@ -102,6 +102,9 @@ def _queue(command: Queue, state: Notification) -> list[NotificationEvent]:
         late=command.late,
         trouble=command.trouble,
         occasion=command.occasion,
+        task=command.task,
+        passes_on_at=command.passes_on_at,
+        duress=command.duress,
     )
     return [queued] if queued.messages else [queued, _not_reached(queued, command.unreached)]
 

@@ -100,7 +100,7 @@ class Story:
 
     async def runs(self, at: At, crashed: asyncio.Event | None = None) -> None:
         """Let a new notifier do what is due, until nothing is or it has crashed; then nothing of it is left."""
-        composer = Composer(self.service.keyring, People(self.service.commands), Messages(PUBLIC_URL), PUBLIC_URL)
+        composer = Composer(self.service.keyring, People(self.service.commands), Messages(), PUBLIC_URL)
         caller = Caller(self.service.commands, composer, {"webhook": Webhook(self.client)}, timedelta(seconds=10), at)
         sender = Sender(
             self.service.commands,

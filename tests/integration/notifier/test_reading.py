@@ -6,11 +6,13 @@ import httpx2
 import pytest
 from prometheus_client import generate_latest
 
+from shared.contracts.awaited import ReminderDue
 from shared.contracts.grants import GrantGiven, GrantWithdrawn
 from shared.contracts.roles import Role
+from shared.contracts.visits import VisitStarted
 from shared.runtime.telemetry import REGISTRY
 from tests.integration.notifier.conftest import EPISODE, FIRST, SECRET, VISIT, World, acknowledged, opened
-from tests.support.history import NAMES, OLGA, SAM, SUE, WALT, record, token_of
+from tests.support.history import NAMES, OLGA, SAM, SITE, SUE, WALT, record, token_of
 from tests.support.services import bearer
 
 
@@ -60,7 +62,6 @@ async def test_only_whoever_reads_at_the_site_sees_its_notifications(
 ) -> None:
     await told(world)
     assert (await read(notifier, SUE, escalation_id=EPISODE)).status_code == 200
-    assert (await read(notifier, WALT, escalation_id=EPISODE)).status_code == 403
     await record(
         world.installation,
         "checkin",
@@ -73,6 +74,29 @@ async def test_only_whoever_reads_at_the_site_sees_its_notifications(
     for path in (f"/notifier/notifications?escalation_id={EPISODE}", f"/notifier/notifications/{FIRST}"):
         assert (await notifier.get(path)).status_code == 401
         assert (await notifier.get(path, headers=bearer(token_of(SUE)))).status_code == 403
+
+
+async def test_the_worker_concerned_is_shown_nothing_of_it_whatever_roles_they_hold(
+    world: World, notifier: httpx2.AsyncClient
+) -> None:
+    position = await told(world)
+    due_at = await world.installation.clock.now()
+    started = VisitStarted(visit_id=VISIT, dynamic_assessment={}, due_at=due_at)
+    reminded = ReminderDue(visit_id=VISIT, worker_id=WALT, reminder_id="visit1.r1", occasion="before", due_at=due_at)
+    await record(world.installation, "checkin", f"visit-{VISIT}", started, reminded, visit_id=VISIT, site_id=SITE)
+    await world.outcome("queued", "not_reached", notification_id="visit1.r1")
+    single = f"/notifier/notifications/{FIRST}"
+    for _ in range(2):
+        unknown = await read(notifier, WALT, escalation_id=EPISODE)
+        assert (unknown.status_code, unknown.json()["code"]) == (404, "escalation_unknown")
+        answer = await notifier.get(single, headers=bearer(token_of(WALT)))
+        assert (answer.status_code, answer.json()["code"]) == (404, "notification_unknown")
+        given = GrantGiven(site_id=SITE, worker_id=WALT, role=Role.SUPERVISOR)
+        await record(world.installation, "checkin", f"grant-{SITE}", given)
+    listed = (await read(notifier, WALT, visit_id=VISIT, at_least=position)).json()["notifications"]
+    assert [one["notification_id"] for one in listed] == ["visit1.r1"]
+    others = (await read(notifier, SUE, visit_id=VISIT, at_least=position)).json()["notifications"]
+    assert [one["notification_id"] for one in others] == [FIRST, f"{EPISODE}.2", "visit1.r1"]
 
 
 async def test_what_does_not_exist_is_said_to_be_unknown(notifier: httpx2.AsyncClient) -> None:

@@ -106,7 +106,7 @@ async def idle(world: World) -> AsyncIterator[Running]:
 def sender(service: Running, mail: Channel, commands: Commands | None = None) -> Sender:
     """Return a sender with this channel for mail."""
     commands = commands or service.commands
-    composer = Composer(service.keyring, People(service.commands), Messages(PUBLIC_URL), PUBLIC_URL)
+    composer = Composer(service.keyring, People(service.commands), Messages(), PUBLIC_URL)
     caller = Caller(commands, composer, {"mail": mail}, timedelta(seconds=10), nothing)
     return Sender(commands, Starter(commands, composer, nothing), caller, TimingOut(commands), set())
 

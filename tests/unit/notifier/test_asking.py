@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -19,6 +20,8 @@ from shared.contracts.escalations import (
     EscalationResolved,
     StepStarted,
 )
+from shared.contracts.ladders import Ladder
+from shared.contracts.tasks import TaskHandedOver, TaskPassedOn, TaskTaken
 from shared.contracts.troubles import UNKNOWN_WORKER, Trouble
 from tests.unit.notifier.examples import DUE, T0
 from tests.unit.notifier.test_asker import opened
@@ -129,3 +132,65 @@ def test_a_worker_whom_only_what_joined_names_is_named() -> None:
     named = joined(worker_id="ania")
     assert told(named, nameless, named).worker_id == "ania"
     assert told(STEP.model_copy(update={"ladder_no": 2}), nameless, named).worker_id == "ania"
+
+
+TASK: dict[str, Any] = {"escalation_id": "v1.1", "ladder_no": 1, "step": 1}
+LATER = T0 + timedelta(minutes=5)
+LADDER = Ladder.model_validate(
+    {
+        "trigger": "check_in_missed",
+        "steps": [{"name": "Ring the mobile", "notify": ["supervisor"], "wait": "PT5M", "cites": {}, "wait_cites": {}}],
+        "acknowledgement_lasts": {"span": "PT20M", "cites": {}},
+        "repeat_every": {"span": "PT5M", "cites": {}},
+        "cites": {},
+    }
+)
+WITH_LADDER = opened().model_copy(update={"ladder": LADDER})
+OFFERED = STEP.model_copy(update={"task": True, "passes_on_at": LATER})
+TAKEN = TaskTaken(**TASK, by="ben", via="page", passes_on_at=LATER, cites=Cites())
+PASSED_ON = TaskPassedOn(**TASK, reason="untaken", by=None, asks=ASKS, passes_on_at=LATER, cites=Cites())
+HANDED_OVER = TaskHandedOver(**TASK, by="ben", to="anna", asks=ASKS)
+
+
+def test_a_step_that_is_a_task_says_what_is_to_be_done_and_until_when_it_is_theirs_to_take() -> None:
+    queue = told(OFFERED, WITH_LADDER, OFFERED)
+    assert (queue.kind, queue.ladder_no, queue.step) == ("step", 1, 1)
+    assert (queue.task, queue.passes_on_at) == ("Ring", LATER)
+    assert (told(STEP, WITH_LADDER).task, told(STEP, WITH_LADDER).passes_on_at) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("history", "name"),
+    [
+        ((WITH_LADDER, OFFERED), "Ring the mobile"),
+        ((opened(), OFFERED), "Ring"),
+        ((WITH_LADDER,), "Ring the mobile"),
+        ((), None),
+    ],
+    ids=["by its ladder", "the ladder is not readable", "the step is not readable", "nothing is readable"],
+)
+def test_a_task_that_passed_on_is_named_by_its_ladder_or_by_whatever_can_be_read(
+    history: tuple[Event, ...], name: str | None
+) -> None:
+    queue = told(PASSED_ON, *history)
+    assert (queue.kind, queue.ladder_no, queue.step, queue.task) == ("task", 1, 1, name)
+    assert (queue.recipient_id, queue.passes_on_at) == ("anna", LATER)
+
+
+def test_a_handover_says_until_when_whoever_holds_the_task_has_it() -> None:
+    queue = told(HANDED_OVER, WITH_LADDER, OFFERED, TAKEN, HANDED_OVER)
+    assert (queue.kind, queue.task, queue.passes_on_at) == ("handover", "Ring the mobile", LATER)
+    assert (queue.trigger, queue.worker_id) == ("check_in_missed", "ania")
+    assert told(HANDED_OVER, WITH_LADDER).passes_on_at is None
+
+
+def test_from_a_signal_of_duress_on_everything_that_is_asked_for_says_so() -> None:
+    duress = joined(trigger="duress", stopped=(1,))
+    assert told(duress, WITH_LADDER, duress).duress
+    assert told(OFFERED, WITH_LADDER, duress).duress
+    assert not told(OFFERED, WITH_LADDER, joined()).duress
+
+
+def test_a_task_of_a_step_that_the_ladder_does_not_have_has_no_name() -> None:
+    assert told(PASSED_ON.model_copy(update={"step": 9}), WITH_LADDER).task is None
+    assert told(PASSED_ON.model_copy(update={"step": 0}), WITH_LADDER).task is None

@@ -12,7 +12,7 @@ from shared.contracts.notifications import NotificationKind
 from shared.contracts.troubles import Concern, Trouble
 from tests.unit.notifier.examples import DUE, T0, queued, reminder
 
-MESSAGES = Messages("https://front.test")
+MESSAGES = Messages()
 LINK = "https://front.test/escalation/e/0123456789abcdef"
 KINDS = [kind for part in get_args(NotificationKind) for kind in get_args(part)]
 TOLD = [kind for kind in KINDS if kind not in ("reminder", "test")]
@@ -137,3 +137,68 @@ def test_a_bundle_of_which_nothing_is_an_alarm_asks_for_nothing() -> None:
     bundle = MESSAGES.bundle([MESSAGES.say(queued(kind="all_clear"), name, LINK) for name in ("Ben", "Cai")])
     assert bundle.subject == "Lonewatch: 2 messages: the escalation about Ben has ended"
     assert "acknowledge" not in bundle.text
+
+
+def offer(kind: str = "step", **changes: Any) -> Said:
+    return say(**{"kind": kind, "task": "Ring the mobile", "passes_on_at": T0, **changes})
+
+
+@pytest.mark.parametrize("kind", ["step", "task", "handover"])
+def test_an_offer_of_a_task_says_what_for_whom_and_how_it_is_taken(kind: str) -> None:
+    said = offer(kind)
+    assert "a task" in said.subject
+    assert "You are asked to do this for Ania: Ring the mobile." in said.text
+    assert "take the task" in said.text
+    assert "nobody is known to" in said.text
+    assert "by 14:05 UTC (2026-03-02), it passes on to the next person" in said.text
+    assert "acknowledge" not in said.text
+    assert len({offer(each).text for each in ("step", "task", "handover")}) == 3
+
+
+@pytest.mark.parametrize("kind", ["task", "handover"])
+def test_an_offer_of_which_little_is_known_is_made_all_the_same(kind: str) -> None:
+    said = offer(kind, task=None, passes_on_at=None, trigger=None)
+    assert "a task that the link shows" in said.text
+    assert "None" not in said.text
+    assert "passes on to the next person" not in said.text
+
+
+def test_a_handover_says_that_somebody_asks_for_it() -> None:
+    assert "asks you to take it over" in offer("handover").text
+    assert "Others were asked before you" in offer("task").text
+    assert "Others were asked before you" not in offer("step").text
+
+
+DO_NOT_RING = "Do not ring the worker"
+
+
+@pytest.mark.parametrize("kind", [kind for kind in TOLD if kind != "all_clear"])
+@pytest.mark.parametrize("changes", [{"trigger": "duress"}, {"trigger": "help", "duress": True}])
+def test_under_duress_the_first_line_says_not_to_ring_the_worker(kind: str, changes: dict[str, Any]) -> None:
+    for task in (None, "See to it that help comes"):
+        said = say(kind=kind, task=task, **changes)
+        assert DO_NOT_RING in said.text.splitlines()[0]
+        assert "do not ring the worker" in said.subject
+        assert DO_NOT_RING in MESSAGES.bundle([said, say()]).text.splitlines()[0]
+
+
+@pytest.mark.parametrize("kind", TOLD)
+@pytest.mark.parametrize("trigger", [trigger for trigger in GRAVITY if trigger != "duress"])
+def test_without_duress_nobody_is_told_not_to_ring(kind: str, trigger: str) -> None:
+    said = say(kind=kind, trigger=trigger, task="Ring the mobile")
+    assert "ring the worker" not in (said.subject + said.text + MESSAGES.bundle([said, said]).text).lower()
+
+
+def test_an_all_clear_tells_nobody_any_more_not_to_ring() -> None:
+    assert DO_NOT_RING not in say(kind="all_clear", trigger="duress", duress=True).text
+    assert DO_NOT_RING not in MESSAGES.bundle(2 * [say(kind="all_clear", trigger="duress", duress=True)]).text
+
+
+def test_a_reminder_says_the_same_whatever_was_signalled() -> None:
+    before, after = reminder(), reminder(duress=True)
+    assert MESSAGES.say(before, "Ania", None).text == MESSAGES.say(after, "Ania", None).text
+    assert MESSAGES.say(before, "Ania", None).subject == MESSAGES.say(after, "Ania", None).subject
+
+
+def test_a_bundle_names_the_tasks_in_it() -> None:
+    assert "The task: Ring the mobile" in MESSAGES.bundle([offer(), say()]).text
