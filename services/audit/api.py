@@ -32,7 +32,13 @@ async def read_timeline(
     at_least: AtLeast = None,
     accept: Accept = None,
 ) -> Response:
-    """Tell what happened on a visit, and what was expected; as JSON or as text. That it was read is recorded."""
+    """Tell what happened on a visit, and what was expected; as JSON or as text. That it was read is recorded.
+
+    The worker of the visit gets their own view, whatever roles they hold: what they did and agreed, what was awaited of them,
+    and the reminders that they got. It has the same shape, with no escalations, and with its lines counted from 1 where
+    everybody else sees positions of the log (``position``, ``through``, ``armed_by``, ``ended_by``, ``unreadable``): a gap
+    between positions would say that something is left out.
+    """
     await _reach(request, at_least)
     return _told(await _application(request).visit_timeline(who, visit_id), form, accept)
 
@@ -46,7 +52,10 @@ async def read_worker_timeline(
     at_least: AtLeast = None,
     accept: Accept = None,
 ) -> Response:
-    """Tell what happened to a worker without a visit, in the same shape. That it was read is recorded."""
+    """Tell what happened to a worker without a visit, in the same shape. That it was read is recorded.
+
+    The worker gets their own view, as of a visit: what they signalled themselves.
+    """
     await _reach(request, at_least)
     return _told(await _application(request).worker_timeline(who, worker_id), form, accept)
 
@@ -59,7 +68,10 @@ async def list_visits(
     before: Annotated[int | None, Query(ge=1, description="Only visits that began before this position.")] = None,
     at_least: AtLeast = None,
 ) -> dict[str, Any]:
-    """List the newest visits of a site, each with the positions of its first and its last event."""
+    """List the newest visits of a site, each with the positions of its first and its last event.
+
+    Of the reader's own visits ``last_position`` is null: it moves with events that are kept from them.
+    """
     await _reach(request, at_least)
     return {"visits": await _application(request).visits(who, site_id, before)}
 

@@ -13,16 +13,16 @@ from services.audit.domain import (
     REFUSALS,
     RecordDisclosure,
     Timeline,
-    notification_ids,
+    concerned,
     people_in,
     shown,
-    timeline,
+    site_of,
     timeline_text,
+    view,
 )
-from services.audit.readmodel import History, history_of_streams, history_of_visit, visits_of
+from services.audit.readmodel import history_of_visit, history_of_worker, visits_of
 from shared.contracts.base import stream_of
-from shared.contracts.escalations import EscalationOpened
-from shared.contracts.visits import VisitPlanned, WorkerHelpRequested, WorkerRegistered
+from shared.contracts.visits import WorkerRegistered
 from shared.decider import Rejected
 from shared.runtime.commands import Commands, Decided, write
 from shared.runtime.identity import Allowed, Authority, Identity
@@ -33,7 +33,6 @@ from shared.runtime.sealing import Keyring
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from shared.contracts.base import Event
     from shared.runtime.postgres import Pool
 
 __all__ = ["REFUSALS", "Application", "timeline_text"]
@@ -51,56 +50,50 @@ class Application:
     authority: Authority
 
     async def visit_timeline(self, reader: Identity, visit_id: str) -> dict[str, Any]:
-        """Return the timeline of a visit. Raises Rejected, Forbidden, and what the log raises."""
+        """Return the timeline of a visit; its worker's own where its worker reads it, whatever roles they hold.
+
+        Raises Rejected, Forbidden, and what the log raises.
+        """
         loaded = await self.commands.load([])
         history = await history_of_visit(self.pool, visit_id)
-        site_id = _site_of(history)
+        own = reader.worker_id in concerned(recorded.event for recorded in history.events)
+        seen = view(history.events, history.unreadable, loaded.now, reader.worker_id if own else None)
+        site_id = site_of(seen.events)
         if site_id is None:
             raise Rejected("visit_unknown")
-        allowed = await self.authority.authorise(reader, _READ, site_id)
-        told = timeline(history.events, loaded.now)
-        await self._disclose(reader, allowed, told, visit_id, site_id, visit_id=visit_id)
+        allowed = await self.authority.authorise(reader, _READ, site_id, own=own)
+        await self._disclose(reader, allowed, seen.through, visit_id, site_id, visit_id=visit_id)
         # A crash here leaves a disclosure without an answer: more was recorded than was read, never less.
-        return {**await self._shown(told, {"visit_id": visit_id}), "unreadable": list(history.unreadable)}
+        return {**await self._shown(seen.told, {"visit_id": visit_id}), "unreadable": list(seen.unreadable)}
 
     async def worker_timeline(self, reader: Identity, worker_id: str) -> dict[str, Any]:
-        """Return the timeline of what happened to a worker without a visit. Raises as ``visit_timeline``."""
+        """Return the timeline of what happened to a worker without a visit. Goes and raises as ``visit_timeline``."""
         stream_id = stream_of("worker", worker_id)
         loaded = await self.commands.load([stream_id])
-        site_id = _site_of_worker(loaded[stream_id].events)
+        own = reader.worker_id == worker_id
+        history = await history_of_worker(self.pool, worker_id)
+        seen = view(history.events, history.unreadable, loaded.now, worker_id if own else None)
+        registered = [event for event in loaded[stream_id].events if isinstance(event, WorkerRegistered)]
+        site_id = site_of([*registered, *seen.events])
         if site_id is None:
             raise Rejected("worker_unknown")
-        allowed = await self.authority.authorise(reader, _READ, site_id)
-        history = await self._history_of_worker(worker_id)
-        told = timeline(history.events, loaded.now)
-        await self._disclose(reader, allowed, told, worker_id, site_id, visit_id=None)
-        return {**await self._shown(told, {"worker_id": worker_id}), "unreadable": list(history.unreadable)}
+        allowed = await self.authority.authorise(reader, _READ, site_id, own=own)
+        await self._disclose(reader, allowed, seen.through, worker_id, site_id, visit_id=None)
+        return {**await self._shown(seen.told, {"worker_id": worker_id}), "unreadable": list(seen.unreadable)}
 
     async def visits(self, reader: Identity, site_id: str, before: int | None) -> list[dict[str, Any]]:
         """Return the newest visits of a site with their first and last positions. Raises Forbidden."""
         await self.authority.authorise(reader, _READ, site_id)
-        return [dict(row) for row in await visits_of(self.pool, site_id, before)]
-
-    async def _history_of_worker(self, worker_id: str) -> History:
-        """Return the calls for help without a visit, their escalations, and the notifications that these asked for."""
-        asked = [stream_of(kind, worker_id) for kind in ("worker", "escalation", "disclosure")]
-        found = await history_of_streams(self.pool, asked)
-        events = tuple(
-            recorded
-            for recorded in found.events
-            if not recorded.envelope.stream_id.startswith("worker-") or isinstance(recorded.event, WorkerHelpRequested)
-        )
-        told = [stream_of("notification", notification_id) for notification_id in notification_ids(events)]
-        return History(events, found.unreadable) + await history_of_streams(self.pool, told)
+        return [dict(row) for row in await visits_of(self.pool, site_id, before, reader.worker_id)]
 
     async def _disclose(
-        self, reader: Identity, allowed: Allowed, told: Timeline, subject_id: str, site_id: str, *, visit_id: str | None
+        self, reader: Identity, allowed: Allowed, through: int, subject_id: str, site_id: str, *, visit_id: str | None
     ) -> None:
-        """Record that this person is shown this timeline, before it is."""
+        """Record that this person is shown this timeline, up to a position of the log, before it is."""
         stream_id = stream_of("disclosure", subject_id)
 
         def decide(loaded: Loaded) -> Decided:
-            command = RecordDisclosure(subject_id, reader.worker_id, told.summary.through, loaded.now)
+            command = RecordDisclosure(subject_id, reader.worker_id, through, loaded.now)
             disclosed = write(
                 DISCLOSURE,
                 loaded[stream_id],
@@ -132,17 +125,3 @@ class Application:
             for event in loaded[stream_id].events
             if isinstance(event, WorkerRegistered)
         }
-
-
-def _site_of(history: History) -> str | None:
-    """Return the site of a visit: of its plan, or, where nobody can read that, of an escalation about it."""
-    planned = [recorded.event.site_id for recorded in history.events if isinstance(recorded.event, VisitPlanned)]
-    opened = [recorded.event.site_id for recorded in history.events if isinstance(recorded.event, EscalationOpened)]
-    return next(iter((*planned, *opened)), None)
-
-
-def _site_of_worker(events: Sequence[Event]) -> str | None:
-    """Return the site that looks after a person, or, where nobody can read that, the one that was asked for help."""
-    registered = [event.site_id for event in events if isinstance(event, WorkerRegistered)]
-    asked = [event.site_id for event in events if isinstance(event, WorkerHelpRequested)]
-    return next(iter((*registered, *asked)), None)

@@ -35,12 +35,12 @@ class Expected:
     ended: Recorded | None = None
     how: str = ""
 
-    def line(self, now: datetime) -> Line:
-        """Return its line, as known at ``now``."""
+    def line(self, now: datetime, *, own: bool = False) -> Line:
+        """Return its line, as known at ``now``; the worker's ``own`` gives instants and no spans between them."""
         return Line(
             kind="expected",
             what=self.what,
-            sentence=f"{self.saying[0].upper()}{self.saying[1:]}: {self._became(now)}.",
+            sentence=f"{self.saying[0].upper()}{self.saying[1:]}: {self._became(now, spans=not own)}.",
             occurred_at=self.due_at,
             actor=self.actor,
             clauses=self.cites.clauses,
@@ -55,13 +55,13 @@ class Expected:
         """Where its line stands: at its time, and never before the event that demanded it."""
         return max(self.due_at, self.armed.recorded_at), self.armed.position, self.number
 
-    def _became(self, now: datetime) -> str:
+    def _became(self, now: datetime, *, spans: bool) -> str:
         if self.ended is None:
-            late = now - self.latest_at
-            return f"open, {span(now - self.due_at)} past its time" if late > timedelta(0) else "open"
+            late = spans and now > self.latest_at
+            return f"open, {span(now - self.due_at)} past its time" if late else "open"
         at = self.ended.recorded_at
         said = f"{self.how} at {clock(at, self.due_at)} (position {self.ended.position})"
-        if self.outcome in {"met", "met_late"} and at > self.due_at:
+        if spans and self.outcome in {"met", "met_late"} and at > self.due_at:
             said += f", {span(at - self.due_at)} after its time"
         return said
 
@@ -127,6 +127,12 @@ class Ledger:
             expected, outcome=outcome, ended=ended, how=how, cites=join_cites(expected.cites, cites or Cites())
         )
         return self._all[index]
+
+    def end_due(self, prefix: str, ended: Recorded, how: str) -> None:
+        """End everything that is open under keys beginning with ``prefix``: missed where its time has come, else withdrawn."""
+        for key in [key for key in self._open if key.startswith(prefix)]:
+            due = ended.recorded_at >= self._all[self._open[key]].due_at
+            self.end(key, ended, "missed" if due else "withdrawn", how)
 
     def end_all(self, prefix: str, ended: Recorded, outcome: Outcome, how: str) -> None:
         """End everything that is open under keys beginning with ``prefix``."""

@@ -22,8 +22,8 @@ class Line:
 
     kind: Kind
     what: str
-    """The event's type, or what was expected: check_in, approval, start, end, report, escalation, step, resolution,
-    notification."""
+    """The event's type, or what was expected: check_in, approval, start, end, report, escalation, step, task,
+    resolution, notification."""
     sentence: str
     """For people. A person stands in it as ``{worker_id}``; names are put in when the timeline is shown."""
     occurred_at: datetime
@@ -56,6 +56,29 @@ class StepSummary:
 
 
 @dataclass(frozen=True)
+class TaskSummary:
+    """A task of a ladder at a glance: who held it last, who did it, and what came of it. None where that did not come."""
+
+    ladder_no: int
+    step: int
+    name: str
+    offered_at: datetime
+    offered_to: tuple[str, ...]
+    """Everybody who was ever offered it."""
+    taken_at: datetime | None = None
+    taken_by: str | None = None
+    done_at: datetime | None = None
+    done_by: str | None = None
+    outcome: str | None = None
+    left_at: datetime | None = None
+    """When the worker left, as whoever did the task was told."""
+    called_at: datetime | None = None
+    """When emergency services were called, as whoever did the task says."""
+    late: bool = False
+    """Whether the ladder had gone on before it was done."""
+
+
+@dataclass(frozen=True)
 class EscalationSummary:
     """One escalation at a glance. An instant is None where it did not come."""
 
@@ -73,6 +96,7 @@ class EscalationSummary:
     lapsed_at: datetime | None = None
     """When it ended by itself, because what was awaited came."""
     steps: tuple[StepSummary, ...] = ()
+    tasks: tuple[TaskSummary, ...] = ()
 
 
 @dataclass(frozen=True)

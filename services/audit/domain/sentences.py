@@ -4,22 +4,27 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from services.audit.domain.frozen import Ladders
+from services.audit.domain.signals import of_person, of_signal
+from services.audit.domain.task_words import of_task
 from services.audit.domain.troubles import concern, late_words, of_trouble
-from services.audit.domain.words import clock, people, person, plain, span, who
+from services.audit.domain.words import clock, person, plain, span, told, trigger_words, who
 from shared.contracts import accounts, audits, awaited, escalations, grants, notifications, visits
-from shared.contracts.asks import Ask
 from shared.contracts.base import Event
 from shared.contracts.envelope import Recorded
 
 
-def sentence(recorded: Recorded) -> str:
-    """Return what an event says, for people."""
+def sentence(recorded: Recorded, ladders: Ladders) -> str:
+    """Return what an event says, for people; ``ladders`` are those that its history froze."""
     event, by, near = recorded.event, who(recorded.envelope.actor), recorded.recorded_at
     said = (
         _of_visit(event, by, near)
         or _of_awaited(event, near)
         or _of_directory(event, by, near)
         or _of_accounts(event, by, near)
+        or of_person(event, by)
+        or of_signal(event, by)
+        or of_task(event, near, ladders)
         or _of_escalation(event, near)
         or _of_notification(event, near)
         or _of_audit(event)
@@ -27,6 +32,18 @@ def sentence(recorded: Recorded) -> str:
         or f"{event.type} was recorded; this release has no sentence for it."
     )
     return said[0].upper() + said[1:]
+
+
+def own_sentence(recorded: Recorded) -> str:
+    """Return what an event says to the worker whom it is about, without the escalation that may have been behind it."""
+    match recorded.event:
+        case awaited.WatchResumed(due_at=due_at):
+            return f"The watch goes on; a check-in is due at {clock(due_at, recorded.recorded_at)}."
+        case notifications.AttemptStarted() as attempt:
+            alone = attempt.model_copy(update={"call_id": None})
+            return sentence(Recorded(recorded.envelope, alone), {})
+        case _:
+            return sentence(recorded, {})
 
 
 def _of_visit(event: Event, by: str, near: datetime) -> str | None:
@@ -57,8 +74,8 @@ def _of_visit(event: Event, by: str, near: datetime) -> str | None:
         case awaited.ReminderDue(worker_id=worker_id, occasion=occasion, due_at=due_at):
             return f"{person(worker_id)} is to be reminded of {_occasion(occasion, clock(due_at, near))}."
         case awaited.CheckInMissed(worker_id=worker_id, due_at=due_at, missed_at=missed_at, late=late):
-            told = f"{person(worker_id)} missed the check-in of {clock(due_at, near)}: none came by {clock(missed_at, near)}"
-            return f"{told}{late_words(late)}."
+            missed = f"{person(worker_id)} missed the check-in of {clock(due_at, near)}: none came by {clock(missed_at, near)}"
+            return f"{missed}{late_words(late)}."
         case visits.VisitHelpRequested(worker_id=worker_id):
             return _help(by, worker_id, "on the visit")
         case awaited.WatchResumed(escalation_id=escalation_id, due_at=due_at):
@@ -162,7 +179,7 @@ def _of_escalation(event: Event, near: datetime) -> str | None:
     match event:
         case escalations.EscalationOpened(escalation_id=escalation_id, trigger=trigger, ladder=ladder) as opened:
             how = "its ladder runs from here" if ladder else "its ladder could not be read, so everyone is told at once"
-            about = f"{plain(trigger)}{concern(opened.trouble)}"
+            about = f"{trigger_words(trigger)}{concern(opened.trouble)}"
             return f"escalation {escalation_id} opened ({about}){late_words(opened.late)}; {how}."
         case (
             escalations.EscalationJoined(part=part, asks=asks)
@@ -173,27 +190,27 @@ def _of_escalation(event: Event, near: datetime) -> str | None:
             | escalations.EscalationStoodDown(part=part, asks=asks)
             | escalations.EscalationLapsed(part=part, asks=asks)
         ) if part > 1:
-            return f"part {part} of the same; told too: {_told(asks)}."
+            return f"part {part} of the same; told too: {told(asks)}."
         case escalations.EscalationJoined(escalation_id=escalation_id, ladder_no=number, asks=asks) as joined:
-            starts = f"; ladder {number} starts" if number else ""
-            what = f"{plain(joined.trigger)} joined escalation {escalation_id}{concern(joined.trouble)}"
-            return f"{what}{late_words(joined.late)}{starts}; told: {_told(asks)}."
+            starts = f"; ladder {number} starts{_instead(joined.stopped)}" if number else ""
+            what = f"{trigger_words(joined.trigger)} joined escalation {escalation_id}{concern(joined.trouble)}"
+            return f"{what}{late_words(joined.late)}{starts}; told: {told(asks)}."
         case escalations.StepReachedNobody(turn=turn, next_at=next_at):
             follows = f"what follows is due at {clock(next_at, near)}"
             return f"nobody of those asked in turn {turn} of the ladder could be told; {follows}."
         case escalations.EscalationLapsed(escalation_id=escalation_id, reason=reason, asks=asks):
             came = f"what was awaited came ({plain(reason)})"
-            return f"escalation {escalation_id} ended by itself: {came}; told: {_told(asks)}."
+            return f"escalation {escalation_id} ended by itself: {came}; told: {told(asks)}."
         case escalations.StepStarted(step=step, name=name, asks=asks, next_at=next_at):
-            told = f"told: {_told(asks)}" if asks else "nobody holds its roles, so nobody is told"
-            return f"step {step} ({name}) started; {told}; what follows is due at {clock(next_at, near)}."
+            reached = f"told: {told(asks)}" if asks else "nobody holds its roles, so nobody is told"
+            return f"step {step} ({name}) started; {reached}; what follows is due at {clock(next_at, near)}."
         case escalations.EscalationAcknowledged(by=by, via=via, runs_out_at=until):
             return f"{person(by)} acknowledged the escalation ({via}); this runs out at {clock(until, near)}."
         case escalations.AcknowledgementRanOut(by=by, asks=asks):
-            return f"the acknowledgement of {person(by)} ran out without an end; it alarms again; told: {_told(asks)}."
+            return f"the acknowledgement of {person(by)} ran out without an end; it alarms again; told: {told(asks)}."
         case escalations.EscalationExhausted(round=number, asks=asks, next_at=next_at):
             follows = f"again at {clock(next_at, near)}"
-            return f"no step is left, nobody has taken it (round {number}); everyone is told: {_told(asks)}; {follows}."
+            return f"no step is left, nobody has taken it (round {number}); everyone is told: {told(asks)}; {follows}."
         case escalations.EscalationResolved(by=by, confirmed_by=confirmed_by, how=how):
             return f"{person(by)} resolved the escalation: {person(confirmed_by)} confirmed that the worker is safe ({plain(how)})."
         case escalations.EscalationStoodDown(by=by, reason=reason):
@@ -202,12 +219,12 @@ def _of_escalation(event: Event, near: datetime) -> str | None:
             return None
 
 
-def _told(asks: tuple[Ask, ...]) -> str:
-    """Return who is told, each with the roles that they are told for."""
-    return ", ".join(
-        person(ask.worker_id) + (f" ({', '.join(plain(role) for role in ask.roles)})" if ask.roles else "")
-        for ask in asks
-    ) or people(())
+def _instead(stopped: tuple[int, ...]) -> str:
+    """Return how a sentence goes on about the ladders that a new one stops."""
+    if not stopped:
+        return ""
+    which = f"ladder {stopped[0]}" if len(stopped) == 1 else f"ladders {', '.join(map(str, stopped))}"
+    return f" instead of {which}, which stopped for good"
 
 
 def _of_notification(event: Event, near: datetime) -> str | None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from services.audit.domain.lines import EscalationSummary, StepSummary, Summary
+from services.audit.domain.lines import EscalationSummary, StepSummary, Summary, TaskSummary
 from shared.contracts.asks import Ask
 from shared.contracts.audits import TimelineDisclosed
 from shared.contracts.envelope import Recorded
@@ -20,6 +20,8 @@ from shared.contracts.escalations import (
     StepStarted,
 )
 from shared.contracts.notifications import AttemptStarted, NotificationQueued
+from shared.contracts.situations import WorkerDuressSignalled, WorkerSituationReported
+from shared.contracts.tasks import TaskDone, TaskHandedOver, TaskPassedOn, TaskTaken
 from shared.contracts.visits import (
     VisitApproved,
     VisitCancelled,
@@ -44,7 +46,7 @@ def summarise(history: Sequence[Recorded]) -> Summary:
             case AttemptStarted(notification_id=notification_id):
                 summary = _attempted(summary, asked_by.get(notification_id), recorded.recorded_at)
             case _:
-                summary = _of_escalation(_of_visit(summary, recorded), recorded)
+                summary = _of_task(_of_escalation(_of_visit(summary, recorded), recorded), recorded)
         summary = replace(summary, through=recorded.position)
     return summary
 
@@ -53,8 +55,8 @@ def _of_visit(summary: Summary, recorded: Recorded) -> Summary:
     match recorded.event:
         case VisitPlanned(site_id=site_id, worker_id=worker_id):
             return replace(summary, status="planned", site_id=site_id, worker_id=worker_id)
-        case WorkerHelpRequested(site_id=site_id, worker_id=worker_id):
-            return replace(summary, site_id=site_id, worker_id=worker_id)
+        case WorkerHelpRequested() | WorkerDuressSignalled() | WorkerSituationReported() as signalled:
+            return replace(summary, site_id=signalled.site_id, worker_id=signalled.worker_id)
         case VisitApproved():
             return replace(summary, status="approved")
         case VisitRefused():
@@ -101,6 +103,45 @@ def _of_escalation(summary: Summary, recorded: Recorded) -> Summary:
             return summary
     known = _known(summary, escalation_id)
     return _with(summary, replace(known, steps=(*known.steps, started))) if known else summary
+
+
+def _of_task(summary: Summary, recorded: Recorded) -> Summary:
+    event, at = recorded.event, recorded.recorded_at
+    if not isinstance(event, StepStarted | TaskTaken | TaskHandedOver | TaskPassedOn | TaskDone):
+        return summary
+    known = _known(summary, event.escalation_id)
+    if known is None:
+        return summary
+    if isinstance(event, StepStarted) and event.part == 1:
+        offered = TaskSummary(event.ladder_no, event.step, event.name, at, _asked(event.asks))
+        return _with(summary, replace(known, tasks=(*known.tasks, offered))) if event.task else summary
+    tasks = tuple(
+        _after(task, event, at) if (task.ladder_no, task.step) == (event.ladder_no, event.step) else task
+        for task in known.tasks
+    )
+    return _with(summary, replace(known, tasks=tasks))
+
+
+def _after(
+    task: TaskSummary, event: StepStarted | TaskTaken | TaskHandedOver | TaskPassedOn | TaskDone, at: datetime
+) -> TaskSummary:
+    match event:
+        case TaskTaken(by=by):
+            return replace(task, taken_at=at, taken_by=by)
+        case StepStarted(asks=asks) | TaskHandedOver(asks=asks):
+            return replace(task, offered_to=_asked(asks, task.offered_to))
+        case TaskPassedOn(part=part, asks=asks) if part > 1:
+            return replace(task, offered_to=_asked(asks, task.offered_to))
+        case TaskPassedOn(asks=asks):
+            return replace(task, taken_at=None, taken_by=None, offered_to=_asked(asks, task.offered_to))
+        case TaskDone(by=by, outcome=outcome) as done:
+            said = replace(task, done_at=at, done_by=by, outcome=outcome, late=done.late)
+            return replace(said, left_at=done.left_at, called_at=done.called_at)
+
+
+def _asked(asks: tuple[Ask, ...], before: tuple[str, ...] = ()) -> tuple[str, ...]:
+    """Return whom these asks name, after those before, each once."""
+    return tuple(dict.fromkeys((*before, *(ask.worker_id for ask in asks))))
 
 
 def _told_too(known: EscalationSummary, asks: tuple[Ask, ...]) -> EscalationSummary:

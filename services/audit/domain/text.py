@@ -10,6 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from services.audit.domain.words import trigger_words
+
 WIDTH = 100
 """Columns, unless somebody says otherwise: fits a terminal beside another window, and a page of paper."""
 
@@ -35,7 +37,7 @@ _INDENT = " " * 32
 def timeline_text(timeline: Mapping[str, Any], *, width: int = WIDTH) -> str:
     """Return a timeline, as answered by audit in JSON, as text of at most ``width`` columns (60 at least)."""
     width = max(width, _NARROWEST)
-    lines = [*_head(timeline, width), *_summary(timeline["summary"], width)]
+    lines = [*_head(timeline, width), *_summary(timeline, width)]
     day = ""
     for line in timeline["lines"]:
         at = _read(line["recorded_at"] or line["occurred_at"])
@@ -76,8 +78,8 @@ def _name(timeline: Mapping[str, Any], worker_id: str | None) -> str:
     return str(timeline["people"].get(worker_id, worker_id or "unknown"))
 
 
-def _summary(summary: Mapping[str, Any], width: int) -> Iterator[str]:
-    for escalation in summary["escalations"]:
+def _summary(timeline: Mapping[str, Any], width: int) -> Iterator[str]:
+    for escalation in timeline["summary"]["escalations"]:
         facts = (
             ("deadline", escalation["due_at"]),
             ("opened", escalation["opened_at"]),
@@ -88,10 +90,27 @@ def _summary(summary: Mapping[str, Any], width: int) -> Iterator[str]:
             ("ended by itself", escalation.get("lapsed_at")),
         )
         said = ", ".join(f"{what} {_read(at):%H:%M:%S}" for what, at in facts if at)
-        trigger = escalation["trigger"].replace("_", " ")
+        trigger = trigger_words(escalation["trigger"])
         steps = f"{len(escalation['steps'])} steps started"
         text = f"Escalation {escalation['escalation_id']} ({trigger}): {said}; {steps}."
         yield from textwrap.wrap(text, width, subsequent_indent="  ")
+        for task in escalation.get("tasks", ()):
+            yield from textwrap.wrap(_task(timeline, task), width, initial_indent="  ", subsequent_indent="    ")
+
+
+def _task(timeline: Mapping[str, Any], task: Mapping[str, Any]) -> str:
+    """Return a task at a glance."""
+    said = [f"offered {_read(task['offered_at']):%H:%M:%S}"]
+    if task["taken_at"]:
+        said.append(f"taken {_read(task['taken_at']):%H:%M:%S} by {_name(timeline, task['taken_by'])}")
+    if task["done_at"]:
+        done = f"done {_read(task['done_at']):%H:%M:%S} by {_name(timeline, task['done_by'])}"
+        said.append(f"{done}: {task['outcome'].replace('_', ' ')}")
+    if task["left_at"]:
+        said.append(f"told that the worker left {_read(task['left_at']):%H:%M:%S}")
+    if task["called_at"]:
+        said.append(f"says that emergency services were called {_read(task['called_at']):%H:%M:%S}")
+    return _printable(f"Task {task['ladder_no']}-{task['step']} ({task['name']}): {', '.join(said)}.")
 
 
 def _line(line: Mapping[str, Any], at: datetime, width: int) -> list[str]:
@@ -121,7 +140,7 @@ def _claim(line: Mapping[str, Any], at: datetime) -> str:
 
 def _open(line: Mapping[str, Any]) -> str:
     """Return the texts that were sealed, as far as they were opened."""
-    found = ((name, line["details"].get(name)) for name in ("place", "note", "notes"))
+    found = ((name, line["details"].get(name)) for name in ("place", "note", "notes", "reference"))
     return "".join(f" {name.capitalize()}: {value}." for name, value in found if value)
 
 

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from shared.contracts.asks import Ask
+
 MARKED = re.compile(r"\{([A-Za-z0-9][A-Za-z0-9_.-]*)\}")
 """A person in a sentence: the worker id in braces, which no id contains."""
 
@@ -26,6 +28,14 @@ def people(worker_ids: Iterable[str]) -> str:
     return ", ".join(map(person, worker_ids)) or "nobody"
 
 
+def told(asks: Iterable[Ask]) -> str:
+    """Return who is told, each with the roles that they are told for."""
+    return ", ".join(
+        person(ask.worker_id) + (f" ({', '.join(plain(role) for role in ask.roles)})" if ask.roles else "")
+        for ask in asks
+    ) or people(())
+
+
 def who(actor: str) -> str:
     """Return whoever did something: a person, or the part of the system that did it."""
     if actor.startswith("system:"):
@@ -36,6 +46,20 @@ def who(actor: str) -> str:
 def plain(code: str) -> str:
     """Return a code as words."""
     return code.replace("_", " ")
+
+
+_TRIGGERS: Mapping[str, str] = {
+    "unplanned": "unplanned lone working",
+    "safeguarding": "a matter of safeguarding",
+    "unsafe": "an unsafe place",
+    "break_in": "a suspected break-in",
+}
+"""Triggers whose code alone is no phrase."""
+
+
+def trigger_words(trigger: str) -> str:
+    """Return what opens an escalation, or joins one, as words."""
+    return _TRIGGERS.get(trigger, plain(trigger))
 
 
 def clock(at: datetime, near: datetime) -> str:

@@ -12,7 +12,8 @@ from shared.contracts.base import stream_of
 from shared.contracts.escalations import EscalationOpened, StepStarted
 from shared.contracts.notifications import AttemptAccepted, AttemptStarted, Message, NotificationQueued
 from shared.contracts.roles import Role
-from shared.contracts.visits import VisitHelpRequested, VisitPlanned
+from shared.contracts.situations import VisitDuressSignalled
+from shared.contracts.visits import CheckInRecorded, VisitHelpRequested, VisitPlanned
 from shared.runtime.log import Loaded, load
 from shared.runtime.sealing import Keyring
 from tests.support.history import HELP_WAIT, LIZ, MINUTE, POLICY, SITE, WALT, make_site, policy, record, token_of
@@ -56,6 +57,26 @@ class World:
             place=await self.keyring.seal(visit_id, PLACE),
         )
         await record(self.installation, "checkin", stream_of("visit", visit_id), plan, visit_id=visit_id, site_id=SITE)
+
+    async def checked_in(self, visit_id: str) -> None:
+        """Let Walt check in on a visit."""
+        now = await self.installation.clock.now()
+        event = CheckInRecorded(visit_id=visit_id, met_due_at=now, due_at=now + 30 * MINUTE)
+        await record(self.installation, "checkin", stream_of("visit", visit_id), event, visit_id=visit_id, site_id=SITE)
+
+    async def duress(self, visit_id: str) -> None:
+        """Let Walt use the duress PIN on a visit, and Liz be told of it."""
+        signalled = VisitDuressSignalled(
+            visit_id=visit_id,
+            worker_id=WALT,
+            site_id=SITE,
+            policy_id=POLICY,
+            policy_version=1,
+            with_command="check_in",
+        )
+        stream_id = stream_of("visit", visit_id)
+        await record(self.installation, "checkin", stream_id, signalled, visit_id=visit_id, site_id=SITE)
+        await self.escalated(visit_id, stream_id, visit_id=visit_id)
 
     async def help(self) -> None:
         """Let Walt ask for help on the visit, with a note."""

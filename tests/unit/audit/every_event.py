@@ -51,6 +51,7 @@ from tests.unit.audit.examples import (
     sealed,
     start_overdue,
 )
+from tests.unit.audit.protocol import CALLED, PERSONS, SIGNALS, handed_over, passed_on, taken
 
 if TYPE_CHECKING:
     from shared.contracts.base import Event
@@ -152,6 +153,12 @@ EVERY_EVENT: tuple[Event, ...] = (
         escalation_id=ESCALATION,
         reply="acknowledge",
     ),
+    *PERSONS,
+    *SIGNALS,
+    taken(SUE, OPENED + 5 * MINUTE),
+    handed_over(SUE, ask(6, HEIDI)),
+    passed_on("untaken", None, None, ask(7, HEIDI)),
+    CALLED,
     audits.TimelineDisclosed(subject_id=VISIT, to=HEIDI, through=12),
     parked(),
     troubles.RecordMended(
