@@ -15,6 +15,6 @@ if TYPE_CHECKING:
 
 
 def deadlines(application: Application) -> Mapping[str, OnDue]:
-    """Return the handlers: a ladder's next turn, and the end of an acknowledgement."""
+    """Return the handlers: a ladder's next turn, the end of an acknowledgement, and when a task passes on."""
     look = partial(look_at_deadline, application.commands)
-    return {"step": look, "acknowledgement": look}
+    return {"step": look, "acknowledgement": look, "task": look}

@@ -52,7 +52,7 @@ def reactions(application: Application) -> list[Reaction]:
         await not_reached(commands, cast("NotReached", recorded.event), cause, by)
 
     async def reply(recorded: Recorded, cause: Cause, by: By) -> None:
-        await application.acknowledge_by_reply(cast("ReplyReceived", recorded.event), cause, by)
+        await application.act_by_reply(cast("ReplyReceived", recorded.event), cause, by)
 
     answers = {
         **{event.type: trigger for event in VISIT_TRIGGERS},

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
+from services.escalation.application.task_account import TaskAccount
+from services.escalation.domain.task_commands import TaskNo
 from shared.contracts.base import Cites, Sealed
 from shared.contracts.escalations import EscalationOpened
 from shared.contracts.ladders import GRAVITY, Ladder, Trigger
@@ -70,23 +72,6 @@ class Ended:
 
 
 @dataclass(frozen=True)
-class Contact:
-    """Somebody whom the plan of a visit names, in clear."""
-
-    relation: str
-    name: str
-    phone: str
-
-
-@dataclass(frozen=True)
-class Plan:
-    """Where the worker was going, and who can be rung there, in clear: for those who may act on the escalation."""
-
-    place: str | None = None
-    contacts: tuple[Contact, ...] = ()
-
-
-@dataclass(frozen=True)
 class Account:
     """One episode."""
 
@@ -97,9 +82,15 @@ class Account:
     state: State = "open"
     triggers: tuple[Triggering, ...] = ()
     ladders: tuple[tuple[int, Ladder | None], ...] = ()
+    stopped: frozenset[int] = frozenset()
+    """The ladders that another one stopped for good."""
     turns: tuple[Turn, ...] = ()
+    to_come: tuple[Turn, ...] = ()
+    """The steps that follow one another if nobody does anything, in each ladder that was not stopped."""
     told: tuple[str, ...] = ()
     taken: tuple[Taken, ...] = ()
+    tasks: tuple[TaskAccount, ...] = ()
+    """What was offered to people to do, in the order in which it began."""
     ended: Ended | None = None
     next_at: datetime | None = None
     """When the next turn of any ladder starts; None while somebody holds it and after its end."""
@@ -119,7 +110,7 @@ class Account:
         """Whoever it names."""
         ended = (self.ended.by, self.ended.confirmed_by) if self.ended else ()
         named = {self.opened.worker_id, *self.told, *(taken.by for taken in self.taken), *ended}
-        return frozenset(who for who in named if who is not None)
+        return frozenset(who for who in named if who is not None).union(*(task.people for task in self.tasks))
 
     @property
     def of_system(self) -> bool:
@@ -127,13 +118,10 @@ class Account:
         return self.opened.trigger == "system"
 
     @property
-    def to_come(self) -> tuple[Turn, ...]:
-        """The steps that have not started."""
-        started = {(turn.ladder_no, turn.step) for turn in self.turns}
-        return tuple(
-            Turn(ladder_no, number, None, step.name, step.cites)
-            for ladder_no, ladder in self.ladders
-            if ladder is not None
-            for number, step in enumerate(ladder.steps, 1)
-            if (ladder_no, number) not in started
-        )
+    def under_duress(self) -> bool:
+        """Whether the worker may be with somebody who must not notice anything."""
+        return any(triggering.trigger == "duress" for triggering in self.triggers)
+
+    def task(self, no: TaskNo) -> TaskAccount | None:
+        """Return a task that was offered; None for one that never was."""
+        return next((task for task in self.tasks if task.no == no), None)

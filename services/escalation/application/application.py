@@ -1,4 +1,4 @@
-"""Every command of escalation that a person gives, by a page, a reply or the API, and what they read of one.
+"""Every command of escalation that a person gives, by a page, a reply or the API; those about tasks are in ``tasking``.
 
 A person is authorised at the site of the escalation before anything else is told. What happens without a person is
 ``reacting``.
@@ -9,21 +9,20 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
-from services.escalation.application.account import Account, Plan
-from services.escalation.application.deciding import deciding
-from services.escalation.application.folding import account_of
-from services.escalation.application.people import is_worker, name_of, plan_of
-from services.escalation.application.permitting import Permitted, permit
+from services.escalation.application.deciding import act
+from services.escalation.application.looking import Looking
+from services.escalation.application.people import is_worker
+from services.escalation.application.permitting import Permitted
+from services.escalation.application.task_account import offered_with
+from services.escalation.application.tasking import Tasking
 from services.escalation.domain import Acknowledge, Command, Resolve, StandDown, triggers_told_with
 from shared.contracts.base import Sealed
 from shared.decider import Rejected
-from shared.runtime.commands import Commands, Handled
-from shared.runtime.identity import Authority, Forbidden, Identity
-from shared.runtime.log import By, Cause, Outside
-from shared.runtime.sealing import Keyring
+from shared.runtime.commands import Handled
+from shared.runtime.identity import Forbidden, Identity
+from shared.runtime.log import By, Cause
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from datetime import datetime
 
     from shared.contracts.notifications import ReplyReceived
@@ -41,30 +40,36 @@ class Confirmed:
 
 
 @dataclass(frozen=True)
-class Application:
+class Application(Looking):
     """The commands of escalation, and what people read of one."""
 
-    commands: Commands
-    keyring: Keyring
-    authority: Authority
+    @property
+    def tasking(self) -> Tasking:
+        """The commands about tasks."""
+        return Tasking(self.commands, self.keyring, self.authority)
 
-    async def acknowledge_by_reply(self, reply: ReplyReceived, cause: Cause, by: By) -> None:
-        """Let a reply acknowledge. Where it may not, somebody else was first, or it is a test's, nothing follows."""
-        escalation_id, recipient_id = reply.escalation_id or "", reply.recipient_id
+    async def act_by_reply(self, reply: ReplyReceived, cause: Cause, by: By) -> None:
+        """Let a reply take the task that its notification offered, or else acknowledge.
+
+        Where it may not, somebody else was first, or it is a test's, nothing follows.
+        """
+        escalation_id, recipient = reply.escalation_id or "", Identity(reply.recipient_id)
+        by_recipient = replace(by, actor=reply.recipient_id)
         if reply.reply != "acknowledge":
             await self.commands.move(cause, by)
             return
         try:
-            permitted = await self.permit("acknowledge", Identity(recipient_id), escalation_id)
-            stream = (await self.commands.load([permitted.stream_id]))[permitted.stream_id]
-            seen = triggers_told_with(reply.notification_id, stream.events)
-            await self._act(
-                "acknowledge",
-                permitted,
-                lambda now: Acknowledge(escalation_id, recipient_id, "reply", seen, now),
-                replace(by, actor=recipient_id),
-                cause,
-            )
+            permitted = await self.permit("acknowledge", recipient, escalation_id)
+            history = [recorded.event for recorded in permitted.history]
+            if (task := offered_with(reply.notification_id, history)) is not None:
+                await self.tasking.take_by_reply(recipient, escalation_id, task, by_recipient, cause)
+                return
+            seen = triggers_told_with(reply.notification_id, history)
+
+            def command(now: datetime) -> Command:
+                return Acknowledge(escalation_id, reply.recipient_id, "reply", seen, now)
+
+            await act(self.commands, "acknowledge", permitted, command, by_recipient, cause)
         except (Rejected, Forbidden):
             await self.commands.move(cause, by)
 
@@ -77,7 +82,7 @@ class Application:
         def command(now: datetime) -> Command:
             return Acknowledge(escalation_id, caller.identity.worker_id, via, triggers_seen, now)
 
-        return await self._act("acknowledge", permitted, command, caller.by, caller.outside)
+        return await act(self.commands, "acknowledge", permitted, command, caller.by, caller.outside)
 
     async def resolve(self, caller: Caller, escalation_id: str, confirmed: Confirmed) -> Handled:
         """Record that the worker is safe: who confirmed it, and how. Raises Rejected, Forbidden."""
@@ -90,7 +95,7 @@ class Application:
         def command(now: datetime) -> Command:
             return Resolve(escalation_id, worker_id, confirmed_by, confirmed.how, sealed, confirmed.triggers_seen, now)
 
-        return await self._act("resolve", permitted, command, caller.by, caller.outside)
+        return await act(self.commands, "resolve", permitted, command, caller.by, caller.outside)
 
     async def stand_down(
         self,
@@ -107,37 +112,7 @@ class Application:
         def command(now: datetime) -> Command:
             return StandDown(escalation_id, worker_id, reason, sealed, triggers_seen, now)
 
-        return await self._act("stand_down", permitted, command, caller.by, caller.outside)
-
-    async def permit(self, operation: str, identity: Identity, escalation_id: str) -> Permitted:
-        """Return what this person may touch. Raises Rejected for an unknown episode, Forbidden."""
-        return await permit(self.commands, self.authority, operation, identity, escalation_id)
-
-    async def read(self, identity: Identity, escalation_id: str) -> Account:
-        """Return what happened in one episode so far. Raises Rejected, Forbidden."""
-        permitted = await self.permit("read_escalation", identity, escalation_id)
-        loaded = await self.commands.load([permitted.stream_id])
-        return account_of(permitted.opened, loaded[permitted.stream_id].history, loaded.now)
-
-    async def name_of(self, worker_id: str) -> str:
-        """Return a person's name, for somebody who may read it."""
-        return await name_of(self.commands.pool, self.keyring, worker_id)
-
-    async def plan_of(self, account: Account) -> Plan:
-        """Return where the worker was going and who can be rung there; nothing of it once the episode has ended."""
-        return Plan() if account.ended else await plan_of(self.commands.pool, self.keyring, account.opened.visit_id)
+        return await act(self.commands, "stand_down", permitted, command, caller.by, caller.outside)
 
     async def _seal(self, permitted: Permitted, note: str | None) -> Sealed | None:
         return None if note is None else await self.keyring.seal(permitted.opened.worker_id, note)
-
-    async def _act(
-        self,
-        operation: str,
-        permitted: Permitted,
-        command: Callable[[datetime], Command],
-        by: By,
-        origin: Outside | Cause,
-    ) -> Handled:
-        answer = {"escalation_id": permitted.opened.escalation_id}
-        decide = deciding(permitted.stream_id, command, permitted.opened, permitted.guards, answer)
-        return await self.commands.handle(operation, [permitted.stream_id], decide, by, origin)

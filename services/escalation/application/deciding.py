@@ -6,7 +6,7 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from services.escalation.domain import ESCALATION, Command
+from services.escalation.domain import ESCALATION, Command, Raise
 from shared.contracts.escalations import EscalationOpened
 from shared.runtime.commands import Decided, Decision, write
 from shared.runtime.log import Loaded, Stream
@@ -16,7 +16,12 @@ if TYPE_CHECKING:
     from datetime import datetime
     from typing import Any
 
+    from services.escalation.application.permitting import Permitted
+    from services.escalation.application.reading import Rules
     from services.escalation.application.triggering import Triggered
+    from services.escalation.domain import Directory
+    from shared.runtime.commands import Commands, Handled
+    from shared.runtime.log import By, Cause, Outside
 
 NONE: Mapping[str, Any] = MappingProxyType({})
 """No guards, no answer."""
@@ -61,3 +66,37 @@ def deciding(
         return Decided([one], guards, answer)
 
     return decide
+
+
+def raising(triggered: Triggered, rules: Rules, directory: Directory, now: datetime) -> Raise:
+    """Return the command that a trigger is, with the ladder by which it runs and who can be told."""
+    return Raise(
+        trigger=triggered.trigger,
+        trigger_event_id=triggered.event_id,
+        visit_id=triggered.visit_id,
+        worker_id=triggered.worker_id,
+        site_id=triggered.site_id,
+        due_at=triggered.due_at,
+        policy_id=rules.policy_id,
+        policy_version=rules.policy_version,
+        ladder=rules.ladder,
+        directory=directory,
+        now=now,
+        late=triggered.late,
+        trouble=triggered.trouble,
+    )
+
+
+async def act(
+    commands: Commands,
+    operation: str,
+    permitted: Permitted,
+    command: Callable[[datetime], Command],
+    by: By,
+    origin: Outside | Cause,
+    **answer: str,
+) -> Handled:
+    """Do what somebody may do with an episode. What they answered is its id, and ``answer``. Raises Rejected."""
+    told = {"escalation_id": permitted.opened.escalation_id, **answer}
+    decide = deciding(permitted.stream_id, command, permitted.opened, permitted.guards, told)
+    return await commands.handle(operation, [permitted.stream_id], decide, by, origin)

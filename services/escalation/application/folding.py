@@ -11,7 +11,10 @@ from dataclasses import replace
 from datetime import datetime
 
 from services.escalation.application.account import Account, Ended, Taken, Triggering, Turn
+from services.escalation.application.task_account import tasks_after
 from services.escalation.domain import ESCALATION
+from services.escalation.domain.runs import LadderRun
+from services.escalation.domain.state import Escalation
 from shared.contracts.asks import Ask
 from shared.contracts.base import Event
 from shared.contracts.envelope import Recorded
@@ -27,6 +30,9 @@ from shared.contracts.escalations import (
     StepReachedNobody,
     StepStarted,
 )
+from shared.contracts.tasks import TaskDone, TaskTaken
+
+_ENDS = (EscalationResolved, EscalationStoodDown, EscalationLapsed)
 
 
 def account_of(opened: EscalationOpened, history: Sequence[Recorded], now: datetime) -> Account:
@@ -35,11 +41,45 @@ def account_of(opened: EscalationOpened, history: Sequence[Recorded], now: datet
     for recorded in history:
         if getattr(recorded.event, "escalation_id", None) == opened.escalation_id:
             account = replace(_tell(_apply(account, recorded), recorded.event), position=recorded.position)
-    state = ESCALATION.fold([recorded.event for recorded in history])
+            account = replace(account, tasks=tasks_after(account.tasks, account.ladders, recorded))
+    state = ESCALATION.fold(_until_its_end([recorded.event for recorded in history], opened.escalation_id))
     if state.escalation_id != opened.escalation_id:
         return account
-    turns = [due.due_at for due in ESCALATION.deadlines(state) if due.kind == "step"]
-    return replace(account, next_at=min(turns, default=None))
+    account = replace(account, to_come=tuple(turn for run in state.ladders for turn in _ahead(run)))
+    if account.ended:
+        return replace(account, tasks=tuple(replace(task, stopped=True) for task in account.tasks))
+    return _timed(account, state)
+
+
+def _until_its_end(history: Sequence[Event], escalation_id: str) -> Sequence[Event]:
+    """Return a history up to what ended the episode: then nothing runs any more."""
+    for number, event in enumerate(history):
+        if isinstance(event, _ENDS) and event.escalation_id == escalation_id:
+            return history[:number]
+    return history
+
+
+def _ahead(run: LadderRun) -> list[Turn]:
+    """Return the steps of a ladder that follow one another if nobody does anything."""
+    ahead: list[Turn] = []
+    while not run.stopped and (step := run.step(run.turn)) is not None:
+        ahead.append(Turn(run.no, run.turn, None, step.name, step.cites))
+        started = replace(run, started=run.started | {run.turn})
+        run = replace(started, turn=started.after(run.turn))
+    return ahead
+
+
+def _timed(account: Account, state: Escalation) -> Account:
+    """Add what falls due as things stand: the next turn of any ladder, and when each task passes on."""
+    due = ESCALATION.deadlines(state)
+    passes_on = {
+        tuple(int(part) for part in deadline.subject.split(".")[1:3]): deadline.due_at
+        for deadline in due
+        if deadline.kind == "task"
+    }
+    tasks = [replace(task, passes_on_at=passes_on.get((task.no.ladder_no, task.no.step))) for task in account.tasks]
+    turns = [deadline.due_at for deadline in due if deadline.kind == "step"]
+    return replace(account, tasks=tuple(tasks), next_at=min(turns, default=None))
 
 
 def _apply(account: Account, recorded: Recorded) -> Account:
@@ -51,7 +91,8 @@ def _apply(account: Account, recorded: Recorded) -> Account:
             triggering = Triggering(event.trigger, at, event.due_at, event.ladder_no, event.late, event.trouble)
             if isinstance(event, EscalationJoined) and event.worker_id:  # only now somebody knows whom it is about
                 account = replace(account, opened=account.opened.model_copy(update={"worker_id": event.worker_id}))
-            triggers = (*account.triggers, triggering)
+            stopped = account.stopped.union(getattr(event, "stopped", ()))
+            account, triggers = replace(account, stopped=stopped), (*account.triggers, triggering)
             if event.ladder_no is None:
                 return replace(account, triggers=triggers)
             ladders = (*account.ladders, (event.ladder_no, event.ladder))
@@ -100,7 +141,7 @@ def _go_on(account: Account, event: Event) -> Account:
 def _tell(account: Account, event: Event) -> Account:
     """Remember who knows of it: whoever was asked, and whoever took it unasked."""
     asks: tuple[Ask, ...] = getattr(event, "asks", ())
-    knows = (event.by,) if isinstance(event, EscalationAcknowledged) else _asked(asks)
+    knows = (event.by,) if isinstance(event, EscalationAcknowledged | TaskTaken | TaskDone) else _asked(asks)
     return replace(account, told=tuple(dict.fromkeys((*account.told, *knows))))
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from services.escalation.application.account import Contact, Plan
 from shared.contracts.base import stream_of
 from shared.contracts.troubles import UNKNOWN_WORKER
 from shared.contracts.visits import VisitPlanned, WorkerRegistered
@@ -12,7 +12,10 @@ from shared.runtime.log import load
 from shared.runtime.postgres import LOST
 
 if TYPE_CHECKING:
-    from shared.contracts.base import Event, Sealed
+    from collections.abc import Sequence
+
+    from shared.contracts.base import Sealed
+    from shared.contracts.envelope import Recorded
     from shared.runtime.postgres import Pool
     from shared.runtime.sealing import Keyring
 
@@ -20,12 +23,29 @@ NAMELESS = "a worker whom Lonewatch cannot name"
 """Instead of the name where nothing readable says who it is."""
 
 
+@dataclass(frozen=True)
+class Contact:
+    """Somebody whom the plan of a visit names, in clear."""
+
+    relation: str
+    name: str
+    phone: str
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Where the worker was going, and who can be rung there, in clear: for those who may act on the escalation."""
+
+    place: str | None = None
+    contacts: tuple[Contact, ...] = ()
+
+
 async def name_of(pool: Pool, keyring: Keyring, worker_id: str) -> str:
     """Return the name of a person; the id where nobody registered one, or where the keys cannot be reached."""
     if worker_id == UNKNOWN_WORKER:
         return NAMELESS
-    events = await _readable(pool, stream_of("worker", worker_id))
-    names = [event.name for event in events if isinstance(event, WorkerRegistered)]
+    history = await readable(pool, stream_of("worker", worker_id))
+    names = [recorded.event.name for recorded in history if isinstance(recorded.event, WorkerRegistered)]
     try:
         return await keyring.open_or(names[-1]) if names else worker_id
     except LOST:
@@ -34,31 +54,33 @@ async def name_of(pool: Pool, keyring: Keyring, worker_id: str) -> str:
 
 async def is_worker(pool: Pool, worker_id: str) -> bool:
     """Say whether somebody registered this person."""
-    events = await _readable(pool, stream_of("worker", worker_id))
-    return any(isinstance(event, WorkerRegistered) for event in events)
+    history = await readable(pool, stream_of("worker", worker_id))
+    return any(isinstance(recorded.event, WorkerRegistered) for recorded in history)
 
 
 async def plan_of(pool: Pool, keyring: Keyring, visit_id: str | None) -> Plan:
     """Return the place and the contacts that a visit's plan names, opened; nothing without a visit or a plan."""
     if visit_id is None:
         return Plan()
-    events = await _readable(pool, stream_of("visit", visit_id))
+    events = [recorded.event for recorded in await readable(pool, stream_of("visit", visit_id))]
     planned = next((event for event in events if isinstance(event, VisitPlanned)), None)
     if planned is None:
         return Plan()
-    place = await _opened(keyring, planned.place) if planned.place else None
+    place = await opened(keyring, planned.place) if planned.place else None
     contacts = [
-        Contact(contact.relation, await _opened(keyring, contact.name), await _opened(keyring, contact.phone))
+        Contact(contact.relation, await opened(keyring, contact.name), await opened(keyring, contact.phone))
         for contact in planned.contacts
     ]
     return Plan(place, tuple(contacts))
 
 
-async def _readable(pool: Pool, stream_id: str) -> list[Event]:
-    return (await load(pool, [stream_id], lenient=True))[stream_id].events
+async def readable(pool: Pool, stream_id: str) -> Sequence[Recorded]:
+    """Return what of a stream can be read."""
+    return (await load(pool, [stream_id], lenient=True))[stream_id].history
 
 
-async def _opened(keyring: Keyring, sealed: Sealed) -> str:
+async def opened(keyring: Keyring, sealed: Sealed) -> str:
+    """Return a text, or why it cannot be read."""
     try:
         return await keyring.open_or(sealed)
     except LOST:

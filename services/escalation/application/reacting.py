@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from services.escalation.application.deciding import deciding, newest, subject_in
+from services.escalation.application.deciding import deciding, newest, raising, subject_in
 from services.escalation.application.reading import directory_of, not_reached_of, on_its_visit, rules_and_directory
 from services.escalation.application.triggering import Triggered, came_by
 from services.escalation.application.troubling import as_system
-from services.escalation.domain import ESCALATION, Command, Lapse, PersonNotReached, Raise, command_for
+from services.escalation.domain import ESCALATION, Command, Lapse, PersonNotReached, command_for
 from shared.contracts.base import OPERATOR_SITE, stream_of
 from shared.contracts.escalations import SYSTEM
 from shared.contracts.troubles import UNKNOWN_WORKER, Trouble
@@ -38,21 +38,7 @@ async def raise_escalation(commands: Commands, triggered: Triggered, cause: Caus
     rules, directory = await rules_and_directory(commands.pool, triggered)
 
     def command(now: datetime) -> Command:
-        return Raise(
-            trigger=triggered.trigger,
-            trigger_event_id=triggered.event_id,
-            visit_id=triggered.visit_id,
-            worker_id=triggered.worker_id,
-            site_id=triggered.site_id,
-            due_at=triggered.due_at,
-            policy_id=rules.policy_id,
-            policy_version=rules.policy_version,
-            ladder=rules.ladder,
-            directory=directory,
-            now=now,
-            late=triggered.late,
-            trouble=triggered.trouble,
-        )
+        return raising(triggered, rules, directory, now)
 
     stream_id = triggered.stream_id
     await commands.handle("raise", [stream_id], deciding(stream_id, command, triggered), by, cause)
@@ -93,23 +79,24 @@ async def lapse(commands: Commands, recorded: Recorded, visit_id: str, cause: Ca
 
 
 async def not_reached(commands: Commands, event: NotReached, cause: Cause, by: By) -> None:
-    """Let the next step of a ladder start where this was the last person of the step before who might have been told."""
-    if event.kind != "step" or event.escalation_id is None:
+    """Let a task pass on, or the next step start, where this was the last person of a step who might have been told."""
+    if event.kind not in {"step", "task"} or event.escalation_id is None:
         await commands.move(cause, by)
         return
     notification_id, stream_id = event.notification_id, stream_of("escalation", subject_in(event.escalation_id))
     stream = await _loaded(commands, stream_id)
-    ladders = ESCALATION.fold(stream.events).ladders
+    ladders, opened = ESCALATION.fold(stream.events).ladders, newest(stream)
     asked = next((run.asked for run in ladders if notification_id in run.asked), None)
-    if asked is None:  # the step is over
+    if asked is None or opened is None:  # the step is over
         await commands.move(cause, by)
         return
     unreached = await not_reached_of(commands.pool, asked)
+    directory = await directory_of(commands.pool, opened.site_id)
 
     def command(now: datetime) -> Command:
-        return PersonNotReached(notification_id, unreached | {notification_id}, now)
+        return PersonNotReached(notification_id, unreached | {notification_id}, directory, now)
 
-    await commands.handle("not_reached", [stream_id], deciding(stream_id, command, newest(stream)), by, cause)
+    await commands.handle("not_reached", [stream_id], deciding(stream_id, command, opened), by, cause)
 
 
 async def look_at_deadline(commands: Commands, due: Due) -> None:

@@ -19,7 +19,7 @@ from shared.contracts.visits import OperatorLadderSet, PolicyAdopted, SiteRegist
 from shared.runtime.log import load
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from services.escalation.application.triggering import Triggered
     from shared.contracts.base import Event
@@ -86,6 +86,16 @@ async def on_its_visit(pool: Pool, triggered: Triggered, visit_id: str) -> Trigg
             policy_version=known.policy_version,
         )
     return triggered
+
+
+async def clauses_of(pool: Pool, policy_id: str | None, version: int | None) -> Mapping[str, str]:
+    """Return what the clauses of a version of a policy say in a few words; nothing where it cannot be read."""
+    if policy_id is None:
+        return {}
+    stream_id = stream_of("policy", policy_id)
+    adopted = (await load(pool, [stream_id], lenient=True))[stream_id].events
+    versions = [event for event in adopted if isinstance(event, PolicyAdopted) and event.policy_version == version]
+    return versions[-1].policy.clauses if versions else {}
 
 
 async def not_reached_of(pool: Pool, notification_ids: Iterable[str]) -> frozenset[str]:

@@ -9,6 +9,12 @@ from services.escalation.domain import subject_of
 from shared.contracts.awaited import ApprovalOverdue, CheckInMissed, EndOverdue, Overdue, ReportOverdue, StartOverdue
 from shared.contracts.base import Event, stream_of
 from shared.contracts.ladders import AWAITED, Trigger
+from shared.contracts.situations import (
+    VisitDuressSignalled,
+    VisitSituationReported,
+    WorkerDuressSignalled,
+    WorkerSituationReported,
+)
 from shared.contracts.troubles import Trouble
 from shared.contracts.visits import (
     VisitApproved,
@@ -49,7 +55,16 @@ _CAME: dict[type[Event], tuple[str, frozenset[Trigger]]] = {
 }
 """What came, and what nobody needs to wait for any more: a visit goes one way, so a later event answers the earlier too."""
 
-VISIT_TRIGGERS: tuple[type[Event], ...] = (CheckInMissed, VisitHelpRequested, WorkerHelpRequested, *_OVERDUE)
+VISIT_TRIGGERS: tuple[type[Event], ...] = (
+    CheckInMissed,
+    VisitHelpRequested,
+    WorkerHelpRequested,
+    VisitDuressSignalled,
+    WorkerDuressSignalled,
+    VisitSituationReported,
+    WorkerSituationReported,
+    *_OVERDUE,
+)
 """What is said of a visit or a worker and raises."""
 
 COMES: tuple[type[Event], ...] = tuple(_CAME)
@@ -86,8 +101,16 @@ def triggered_by(recorded: Recorded) -> Triggered:
     match recorded.event:
         case WorkerHelpRequested() as asked:
             return Triggered("help", event_id, asked.worker_id, asked.site_id)
+        case WorkerDuressSignalled() as asked:
+            return Triggered("duress", event_id, asked.worker_id, asked.site_id)
+        case WorkerSituationReported() as asked:
+            return Triggered(asked.situation, event_id, asked.worker_id, asked.site_id)
         case VisitHelpRequested() as asked:
             trigger, due_at, late = "help", None, None
+        case VisitDuressSignalled() as asked:
+            trigger, due_at, late = "duress", None, None
+        case VisitSituationReported() as asked:
+            trigger, due_at, late = asked.situation, None, None
         case CheckInMissed() as asked:
             trigger, due_at, late = "check_in_missed", asked.missed_at, asked.late
         case Overdue() as asked:

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from typing import Any
 
 import httpx2
 import pytest_asyncio
@@ -37,7 +38,7 @@ class World:
         """Read from the API as somebody."""
         return await self.client.get(f"/escalation{path}", headers=bearer(token_of(worker_id)))
 
-    async def post(self, worker_id: str, path: str, **body: str | int) -> httpx2.Response:
+    async def post(self, worker_id: str, path: str, **body: Any) -> httpx2.Response:
         """Command through the API as somebody."""
         return await self.client.post(f"/escalation{path}", headers=bearer(token_of(worker_id)), json=body)
 
