@@ -14,10 +14,11 @@ import typer
 from deploy import parked_cli, policy_cli, topics_cli, watch_cli
 from deploy.client import Client
 from deploy.database import SERVICES
-from deploy.demo import play
+from deploy.demo import Wanted, play
 from deploy.local.installation import installation, port_is_free
 from deploy.local.kafka.carrier import carrier
 from deploy.local.replicas import MOST_REPLICAS
+from deploy.story_choice import chosen
 from deploy.terminal import HERE, STATE, Json, Token, Url, client, console, fail, print_json, run, say, until_stopped
 from services.audit.domain import timeline_text
 
@@ -54,6 +55,7 @@ def up(
 
 @app.command()
 def demo(
+    policy: Annotated[str, typer.Option(help="stepping-stones, commence, or a copy of either.")] = "stepping-stones",
     speed: Annotated[float, typer.Option(help="How many times faster than the policy's own waits.", min=1)] = 60,
     port: Annotated[
         int, typer.Option(help="Port of the front; another is taken when it is in use.", min=1, max=65535)
@@ -61,10 +63,10 @@ def demo(
     leave: Annotated[bool, typer.Option("--exit", help="End when the story has ended.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Play a story in real time on real services: one visit ends well, one is missed, one worker asks for help."""
+    """Play a story in real time on real services: visits that end well, and visits that do not."""
     if not math.isfinite(speed):
         fail("The speed must be a number from 1 on, such as 60.")
-    run(_demo(speed, port, leave=leave, as_json=as_json), as_json=as_json)
+    run(_demo(policy, speed, port, leave=leave, as_json=as_json), as_json=as_json)
 
 
 @app.command()
@@ -106,13 +108,11 @@ async def _up(port: int, state: Path, replicas: int, *, as_json: bool) -> None:
     passed_on = {name: value for name, value in os.environ.items() if name.startswith(PASSED_ON)}
     by = await asyncio.to_thread(carrier, state, os.environ)
     async with installation(state, port=port, replicas=replicas, settings=passed_on, carrier=by, say=say) as running:
-        console.print(f"Lonewatch runs at {running.url}.")
-        console.print(f"Its events are carried by {by.sentence}.")
+        console.print(f"Lonewatch runs at {running.url}.\nIts events are carried by {by.sentence}.")
         for service in SERVICES:
             console.print(f"  {running.url}/{service}/openapi.json")
         if running.first_administrator:
-            console.print("The first administrator's token, shown only now. Keep it:")
-            console.print(f"  {running.first_administrator}")
+            console.print(f"The first administrator's token, shown only now. Keep it:\n  {running.first_administrator}")
         console.print("Stop it with Ctrl-C.")
         if as_json:
             print_json({"url": running.url, "first_administrator": running.first_administrator, "broker": by.broker})
@@ -120,11 +120,11 @@ async def _up(port: int, state: Path, replicas: int, *, as_json: bool) -> None:
         say("stopping")
 
 
-async def _demo(speed: float, port: int, *, leave: bool, as_json: bool) -> None:
+async def _demo(policy: str, speed: float, port: int, *, leave: bool, as_json: bool) -> None:
+    wanted = Wanted(*chosen(policy), speed)
     stopped = until_stopped()
-    story = asyncio.create_task(
-        play(speed, port, STATE / "demo", console, stopped, stay=not leave and console.is_terminal)
-    )
+    stay = not leave and console.is_terminal
+    story = asyncio.create_task(play(wanted, port, STATE / "demo", console, stopped, stay=stay))
     ended = asyncio.create_task(stopped.wait())
     await asyncio.wait({story, ended}, return_when=asyncio.FIRST_COMPLETED)
     if not story.done():

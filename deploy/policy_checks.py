@@ -1,4 +1,4 @@
-"""What a policy file must hold beyond its contract, and the words for what is wrong with one.
+"""What a policy file must hold beyond its contract.
 
 No files: works on what TOML gave. The contract ignores members that it does not know, so that older readers go on
 reading; in a file written by hand an unknown key is a typo, and 300 for a span is a guess at its unit.
@@ -9,18 +9,17 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
-from difflib import get_close_matches
 from types import NoneType, UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
 from unicodedata import category
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
+from deploy.policy_advice import shown
 from deploy.policy_schema import ISO_8601, WORDS
+from shared.contracts.ladder_rules import Problem
+from shared.contracts.policy_words import did_you_mean
 from shared.contracts.spans import LONGEST, Span
-
-Problem = tuple[str, str]
-"""Where (the key path, list entries counted from 1), and what is wrong with what to do."""
 
 _SPAN_FORM = re.compile(f"{WORDS}|{ISO_8601}")
 _SPAN: TypeAdapter[timedelta] = TypeAdapter(Span)
@@ -31,7 +30,8 @@ _SPAN_ADVICE = (
 _NOT_IN_A_LINE = {"Cc", "Zl", "Zp"}
 """Unicode's categories of control characters (NUL, line feed, escape) and of line and paragraph separators."""
 
-_QUOTED = re.compile(r"'([^']+)'")
+_BITS = 64
+"""Of the largest whole number that is looked at; what has thousands of digits cannot even be shown."""
 
 
 def strictly(model: type[BaseModel], data: Mapping[str, Any], at: str = "") -> Iterator[Problem]:
@@ -50,10 +50,10 @@ def _value(declared: object, value: object, where: str) -> Iterator[Problem]:
     inner = get_args(annotation)
     if annotation is timedelta:
         if not _is_span(value):
-            yield where, f"{_shown(value)} {_SPAN_ADVICE}"
+            yield where, f"{shown(value)} {_SPAN_ADVICE}"
     elif annotation is bool:
         if not isinstance(value, bool):
-            yield where, f"{_shown(value)} is neither true nor false; write one of them without quotes"
+            yield where, f"{shown(value)} is neither true nor false; write one of them without quotes"
     elif isinstance(value, str):
         yield from _text(value, where)
     elif isinstance(value, dict) and isinstance(annotation, type) and issubclass(annotation, BaseModel):
@@ -93,46 +93,16 @@ def _is_span(value: object) -> bool:
 
 def _unknown(key: str, model: type[BaseModel]) -> str:
     known = list(model.model_fields)
-    return f"there is no such key{_meant(key, known)}; the keys here are {', '.join(known)}"
+    return f"there is no such key{did_you_mean(key, known)}; the keys here are {', '.join(known)}"
 
 
-def contract_problems(error: ValidationError) -> list[Problem]:
-    """Say what pydantic found, each with its key path and what to do."""
-    return [
-        (_key_path(one["loc"]), _advice(one["type"], one["msg"], one["input"]))
-        for one in error.errors()
-        if not (one["type"] == "too_short" and one["input"])  # its entries are wrong, and named one by one
-    ]
-
-
-def _key_path(loc: tuple[int | str, ...]) -> str:
-    path = "".join(f"[{part + 1}]" if isinstance(part, int) else f".{part}" for part in loc)
-    return path.removeprefix(".")
-
-
-def _advice(kind: str, message: str, value: object) -> str:
-    match kind:
-        case "missing":
-            return "is missing; add it (policies/README.md explains every key)"
-        case "enum" | "literal_error":
-            known = _QUOTED.findall(message)
-            return f"{_shown(value)} is unknown here{_meant(str(value), known)}; it may be {', '.join(known)}"
-        case "string_pattern_mismatch":
-            return f"{_shown(value)} has a character or a length that is not allowed; {message}"
-        case "too_short":
-            return "is empty; give at least one entry"
-        case "value_error":
-            return message.removeprefix("Value error, ")
-        case _:
-            return f"{_shown(value)} does not fit: {message}"
-
-
-def _meant(word: str, known: list[str]) -> str:
-    close = get_close_matches(word, known, n=1)
-    return f" (did you mean {close[0]}?)" if close else ""
-
-
-def _shown(value: object) -> str:
-    longest = 60  # characters: enough to recognise the place, short enough for one line
-    text = f'"{value}"' if isinstance(value, str) else repr(value)
-    return text if len(text) <= longest else f"{text[:longest]}…"
+def too_large(value: object, where: str = "") -> Iterator[Problem]:
+    """Find whole numbers that are too large to be shown, in TOML that may hold anything."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield from too_large(inner, f"{where}.{key}" if where else key)
+    elif isinstance(value, list):
+        for number, inner in enumerate(value, start=1):
+            yield from too_large(inner, f"{where}[{number}]")
+    elif isinstance(value, int) and value.bit_length() > _BITS:
+        yield where, "is a number of far too many digits; a policy writes spans as text and has no other numbers"

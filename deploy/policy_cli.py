@@ -1,4 +1,4 @@
-"""The ``policy`` part of the lonewatch command: check a policy file, write the schema of one.
+"""The ``policy`` part of the lonewatch command: check a policy file, explain it, play it through, write the schema of one.
 
 Touches no running system: what is adopted is decided by an administrator through checkin.
 """
@@ -6,41 +6,58 @@ Touches no running system: what is adopted is decided by an administrator throug
 from __future__ import annotations
 
 import json
-from datetime import timedelta
+import textwrap
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
+from rich.console import Console
+from rich.table import Table
 
-from deploy.policy_files import PolicyError, load_policy, sha256
+from deploy.policy_explain import Rule, explained
+from deploy.policy_files import PolicyError, load_policy
 from deploy.policy_gaps import gaps
-from deploy.policy_meaning import defaults, meaning, step_starts
+from deploy.policy_meaning import defaults, meaning
+from deploy.policy_moments import WishError
+from deploy.policy_play import Play
 from deploy.policy_schema import SCHEMA_PATH, schema_text
-from shared.contracts.ladders import Ladder
-from shared.contracts.policy import Awaits, Policy
+from deploy.policy_summary import summary
+from deploy.policy_table import Row, rows
+from deploy.policy_wishes import trigger_named, wishes
+from shared.contracts.policy import Policy
 
 app = typer.Typer(name="policy", help="Check an operator's policy before it is adopted.", no_args_is_help=True)
 
+WIDTH = 100
+"""Columns of what is printed for people: fits beside an editor, and a page."""
+
+_File = Annotated[Path, typer.Argument(help="A policy file, as policies/stepping-stones.toml.")]
+_Json = Annotated[bool, typer.Option("--json", help="End with one line of JSON, for programs.")]
+
 
 @app.command()
-def check(
-    file: Annotated[Path, typer.Argument(help="A policy file, as policies/stepping-stones.toml.")],
-    *,
-    as_json: Annotated[bool, typer.Option("--json", help="End with one line of JSON, for programs.")] = False,
-) -> None:
+def check(file: _File, *, as_json: _Json = False) -> None:
     """Print what a policy means and where it leaves a gap. Exits with 1 where it cannot be used."""
-    try:
-        policy = load_policy(file)
-    except PolicyError as error:
-        typer.echo(str(error), err=True)
-        if as_json:
-            typer.echo(json.dumps({"ok": False, "file": str(file), "problems": error.problems}))
-        raise typer.Exit(1) from None
+    policy = _loaded(file, as_json=as_json)
     typer.echo("\n".join(meaning(policy)))
     _section("Left open by the text, so ours", defaults(policy))
     _section("Gaps", gaps(policy))
     if as_json:
-        typer.echo(json.dumps({"ok": True, "file": str(file), **_summary(policy)}))
+        typer.echo(json.dumps({"ok": True, "file": str(file), **summary(policy)}))
+
+
+def _loaded(file: Path, *, as_json: bool) -> Policy:
+    try:
+        return load_policy(file)
+    except PolicyError as error:
+        _refuse(str(error), {"ok": False, "file": str(file), "problems": error.problems}, as_json=as_json)
+
+
+def _refuse(said: str, answer: dict[str, object], *, as_json: bool) -> NoReturn:
+    typer.echo(said, err=True)
+    if as_json:
+        typer.echo(json.dumps(answer))
+    raise typer.Exit(1) from None
 
 
 def _section(title: str, entries: list[str]) -> None:
@@ -48,45 +65,76 @@ def _section(title: str, entries: list[str]) -> None:
         typer.echo("\n".join((title, *(f"  {entry}" for entry in entries))))
 
 
-def _summary(policy: Policy) -> dict[str, object]:
-    return {
-        "policy_id": policy.policy_id,
-        "sha256": sha256(policy),
-        "approval": policy.approval.model_dump(mode="json"),
-        "interval_seconds": _seconds(policy.check_ins.interval.span),
-        "grace_seconds": _seconds(policy.check_ins.grace.span),
-        "remind_before_seconds": _seconds(policy.check_ins.remind_before.span),
-        "awaits": _awaits(policy.awaits),
-        "ladders": {ladder.trigger: _ladder(ladder) for ladder in policy.ladders},
-        "ours": defaults(policy),
-        "gaps": gaps(policy),
-    }
+@app.command()
+def explain(
+    file: _File,
+    *,
+    trigger: Annotated[str | None, typer.Option(help="Only the ladder of this trigger, as check_in_missed.")] = None,
+    as_json: _Json = False,
+) -> None:
+    """Say of each rule whether it is the policy's own or a default of ours, and what its clauses say."""
+    policy = _loaded(file, as_json=as_json)
+    try:
+        found = explained(policy, trigger and trigger_named(trigger))
+    except WishError as error:
+        _refuse(str(error), {"ok": False, "problems": [str(error)]}, as_json=as_json)
+    typer.echo("\n".join(line for rule in found for line in _lines(rule)))
+    if as_json:
+        typer.echo(json.dumps({"ok": True, "policy_id": policy.policy_id, "rules": [one.as_json() for one in found]}))
 
 
-def _awaits(awaits: Awaits) -> dict[str, dict[str, float]]:
-    """Return the seconds of each span; what is not awaited is left out."""
-    return {
-        what: {f"{key}_seconds": _seconds(span) for key, span in awaited if isinstance(span, timedelta)}
-        for what, awaited in awaits
-        if awaited is not None
-    }
+def _lines(rule: Rule) -> list[str]:
+    said = [f"  {rule.says}", f"  {rule.whose}"]
+    said += [f"    {clause}: {words}" if words else f"    {clause}" for clause, words in rule.clauses.items()]
+    said += [f"    asked by {', '.join(rule.requirements)}"] if rule.requirements else []
+    return [rule.at, *(line for one in said for line in _wrapped(one))]
 
 
-def _ladder(ladder: Ladder) -> dict[str, object]:
-    starts = step_starts(ladder)
-    return {
-        "steps": [
-            {"after_seconds": _seconds(start), **step.model_dump(mode="json", include={"name", "notify", "cites"})}
-            for start, step in zip(starts, ladder.steps, strict=False)
-        ],
-        "exhausted_after_seconds": _seconds(starts[-1]),
-        "repeat_every_seconds": _seconds(ladder.repeat_every.span),
-        "acknowledgement_lasts_seconds": _seconds(ladder.acknowledgement_lasts.span),
-    }
+def _wrapped(line: str) -> list[str]:
+    indent = line[: len(line) - len(line.lstrip())]
+    return textwrap.wrap(line, WIDTH, subsequent_indent=f"{indent}  ") or [line]
 
 
-def _seconds(span: timedelta) -> float:
-    return span.total_seconds()
+@app.command()
+def simulate(
+    file: _File,
+    *,
+    trigger: Annotated[str, typer.Option(help="What happens, as check_in_missed.")] = "check_in_missed",
+    answer: Annotated[
+        list[str] | None,
+        typer.Option(help="What comes of a step, and how long after its start: ring_mobile=no_answer@2m. Repeatable."),
+    ] = None,
+    take: Annotated[
+        list[str] | None, typer.Option(help="Who takes a step's task, and when: ring_mobile=supervisor@1m. Repeatable.")
+    ] = None,
+    absent: Annotated[list[str] | None, typer.Option(help="A role whose holder does not react. Repeatable.")] = None,
+    at: Annotated[
+        str | None, typer.Option(help="When the trigger comes, as 15:30; then times of day are shown.")
+    ] = None,
+    as_json: _Json = False,
+) -> None:
+    """Play a ladder through with answers that you choose, and print who hears of it when, and by which clause."""
+    policy = _loaded(file, as_json=as_json)
+    try:
+        wished = wishes(policy, trigger, answer or (), take or (), absent or (), at)
+    except WishError as error:
+        _refuse(str(error), {"ok": False, "problems": [str(error)]}, as_json=as_json)
+    play = Play(policy, wished)
+    found = rows(play.played, wished.started_at)
+    left = [f"It never came to {one.step}={one.outcome or one.role}." for one in play.undone]
+    _print(found, clock=at is not None)
+    typer.echo("\n".join((play.ending, *left)))
+    if as_json:
+        told = [row.as_json() for row in found]
+        typer.echo(json.dumps({"ok": True, "trigger": trigger, "ending": play.ending, "undone": left, "rows": told}))
+
+
+def _print(found: list[Row], *, clock: bool) -> None:
+    table = Table("after", *(["at"] if clock else []), "what", "who", "clause", box=None, pad_edge=False)
+    for row in found:
+        times = [str(row.after), f"{row.at:%H:%M:%S}"] if clock else [str(row.after)]
+        table.add_row(*times, row.what, "\n".join(row.who), row.source)
+    Console(width=WIDTH, highlight=False, markup=False).print(table)
 
 
 @app.command()

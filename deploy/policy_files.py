@@ -1,6 +1,7 @@
 """Read a policy file, give it one identity in bytes, and scale it for a demo.
 
-Reads the one file that it is given; no database, no network. What is wrong with a file is found in ``policy_checks``.
+Reads the one file that it is given; no database, no network. What is wrong with a file is found in ``policy_checks`` and
+``shared.contracts.policy_rules``; on which line that stands, in ``policy_lines``.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import re
 import tomllib
 from datetime import timedelta
 from pathlib import Path
@@ -15,8 +17,12 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from deploy.policy_checks import contract_problems, strictly
+from deploy.policy_advice import contract_problems
+from deploy.policy_checks import strictly, too_large
+from deploy.policy_lines import line_of, lines_of
+from shared.contracts.ladder_rules import Problem
 from shared.contracts.policy import Policy
+from shared.contracts.policy_rules import problems_of
 
 
 class PolicyError(Exception):
@@ -28,21 +34,37 @@ class PolicyError(Exception):
 
 
 def load_policy(path: Path) -> Policy:
-    """Return the policy that a file holds. Raises PolicyError with everything that is wrong with it."""
-    data = _read(path)
+    """Return the policy that a file holds. Raises PolicyError with everything that is wrong with it, each with its line."""
+    text = _text_of(path)
+    data = _toml(path, text)
+    try:
+        policy, problems = _checked(data)
+    except RecursionError:
+        raise PolicyError(f"{path}: {_TOO_DEEP}") from None
+    if policy is None or problems:
+        lines = lines_of(text)
+        found = sorted((line_of(lines, where), where, what) for where, what in problems)
+        raise PolicyError(*(f"{path}:{line}: {where or 'the file'}: {what}." for line, where, what in found))
+    return policy
+
+
+def _checked(data: dict[str, Any]) -> tuple[Policy | None, list[Problem]]:
+    """Return the policy, where there is one, and what is wrong with it."""
+    if problems := list(too_large(data)):
+        return None, problems
     problems = list(strictly(Policy, data))
-    policy = None
     try:
         policy = Policy.model_validate_json(json.dumps(data, default=_of_no_use_here))
     except ValidationError as error:
         named = {where for where, _ in problems}
-        problems += [one for one in contract_problems(error) if one[0] not in named]
-    if policy is None or problems:
-        raise PolicyError(*(f"{path}: {where or 'the file'}: {what}." for where, what in problems))
-    return policy
+        return None, problems + [one for one in contract_problems(error, data) if one[0] not in named]
+    return policy, problems + problems_of(policy)
 
 
-def _read(path: Path) -> dict[str, Any]:
+_TOO_DEEP = "is nested too deeply; a policy has tables in tables, six deep."
+
+
+def _text_of(path: Path) -> str:
     try:
         content = path.read_bytes()
     except FileNotFoundError:
@@ -52,13 +74,27 @@ def _read(path: Path) -> dict[str, Any]:
     except ValueError as error:  # NUL in the path
         raise PolicyError(f"{str(path)!r}: is no path ({error}); give the path of a policy file.") from None
     try:
-        return tomllib.loads(content.decode("utf-8-sig"))
+        return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise PolicyError(f"{path}: byte {error.start + 1} is not UTF-8; save the file as UTF-8 text.") from None
+        line = content.count(b"\n", 0, error.start) + 1
+        what = f"byte {error.start + 1} is not UTF-8; save the file as UTF-8 text."
+        raise PolicyError(f"{path}:{line}: {what}") from None
+
+
+def _toml(path: Path, text: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
     except ValueError as error:  # TOMLDecodeError names line and column; a number of thousands of digits is another one
-        raise PolicyError(f"{path}: is not TOML: {error}; correct the file there.") from None
+        said = _AT_LINE.search(str(error))
+        end = text.count("\n") + (not text.endswith("\n"))
+        line = int(said[1]) if said else end if "end of document" in str(error) else 1
+        raise PolicyError(f"{path}:{line}: is not TOML: {error}; correct the file there.") from None
     except RecursionError:
-        raise PolicyError(f"{path}: is nested too deeply; a policy has tables in tables, four deep.") from None
+        raise PolicyError(f"{path}: {_TOO_DEEP}") from None
+
+
+_AT_LINE = re.compile(r"\(at line (\d+), column \d+\)$")
+"""How tomllib says where it stopped."""
 
 
 def _of_no_use_here(value: object) -> dict[str, str]:

@@ -32,6 +32,17 @@ _SPAN = {
 }
 
 
+_TELLS = {
+    "required": ["notify"],
+    "properties": {"notify": {"type": "array", "minItems": 1}, "task": {"type": "null"}},
+}
+_GIVES_A_TASK = {
+    "required": ["task"],
+    "properties": {"notify": {"type": "array", "maxItems": 0}, "task": {"type": "object"}},
+}
+"""A step tells people or is a task; on the wire what it is not stands there empty."""
+
+
 def policy_schema() -> dict[str, object]:
     """Return the schema: the contract's, with spans as people write them, no unknown keys, no trigger with two ladders."""
     schema = Policy.model_json_schema()
@@ -41,6 +52,7 @@ def policy_schema() -> dict[str, object]:
         model["additionalProperties"] = False
         model["properties"] = {key: _with_spans(value) for key, value in model["properties"].items()}
     schema["$defs"]["Span"] = _SPAN
+    schema["$defs"]["Step"]["oneOf"] = [_TELLS, _GIVES_A_TASK]
     schema["properties"]["ladders"]["allOf"] = [_no_second(trigger) for trigger in get_args(Trigger)]
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
 

@@ -14,10 +14,10 @@ from rich.console import Console
 
 from deploy.client import Client, RefusedError
 from deploy.database import ROOT
-from deploy.demo import StoryError
 from deploy.local.postgres import PostgresError
 from deploy.local.readiness import NotReadyError
 from deploy.policy_files import PolicyError
+from deploy.story_stage import StoryError
 from shared.runtime.schema import ChangedMigrationError
 
 if TYPE_CHECKING:

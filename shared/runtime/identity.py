@@ -14,6 +14,7 @@ from shared.runtime.accounts import Accounts
 from shared.runtime.clock import monotonic
 from shared.runtime.log import load
 from shared.runtime.passwords import Passwords
+from shared.runtime.pins import Pins
 from shared.runtime.sessions import Sessions
 
 if TYPE_CHECKING:
@@ -87,6 +88,7 @@ class Authority:
         self.accounts = Accounts(keys)
         self.sessions = Sessions(keys)
         self.passwords = Passwords()
+        self.pins = Pins(keys)
         self._known: dict[bytes, tuple[float, str]] = {}
         self._folded: dict[str, _Folded] = {}
 

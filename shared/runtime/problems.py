@@ -92,7 +92,8 @@ def add_problems(app: FastAPI, refusals: Mapping[str, str], watch: Watch) -> Non
         return problem(error.status_code, code)
 
     async def nobody(request: Request, _error: Exception) -> Response:
-        in_danger = request.scope.get("path", "").endswith("/help")  # whoever calls must learn that nobody was told
+        # Whoever calls for help, or says that something is the matter, must learn that nobody was told.
+        in_danger = request.scope.get("path", "").endswith(("/help", "/situations"))
         return problem(401, "no_identity", ring=watch.ring) if in_danger else problem(401, "no_identity")
 
     async def impaired(_request: Request, _error: Exception) -> Response:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from shared.runtime.commands import Handled
     from shared.runtime.service import Running
 
-__all__ = ["Caller", "answer", "caller", "create_app", "reader", "reader_for_help", "request_digest"]
+__all__ = ["Caller", "answer", "caller", "caller_of", "create_app", "reader", "reader_for_help", "request_digest"]
 
 _PLAIN_KEY = re.compile(r"[\x21-\x7e]{1,128}")
 """An Idempotency-Key that is kept as it is."""
@@ -54,12 +54,17 @@ async def caller(
     idempotency_key: Annotated[str | None, Header()] = None,
 ) -> Caller:
     """Say who commands, and make the request's id and keyed hash. Without an Idempotency-Key a repeat is a new request."""
+    return await caller_of(request, identity, idempotency_key, await request.body())
+
+
+async def caller_of(request: Request, identity: Identity, idempotency_key: str | None, body: bytes) -> Caller:
+    """Say who commands, of a request whose content counts as ``body``: less than came, where no hash may be of the rest."""
     running: Running = request.app.state.running
     key = idempotency_key or new_id()
     if not _PLAIN_KEY.fullmatch(key):  # no key keeps a call for help out; the same one is still the same request
         key = f"sha256:{sha256(key.encode()).hexdigest()}"
     where = f"{request.method} {request.url.path}?{request.url.query}"
-    digest = await request_digest(running, where, await request.body())
+    digest = await request_digest(running, where, body)
     return Caller(identity, Outside(f"http:{identity.worker_id}", key, digest), key)
 
 

@@ -47,6 +47,10 @@ MAIL = {"contact_points": [{"channel": "mail", "address": "anna@home.example"}]}
 PLAN = {"worker_id": Fresh.SUBJECT, "kind": "home_visit", "starts_at": "2099-12-31T23:00:00Z", "expected_end_at": END}
 NEW = {"name": "Canary"}
 NOTED = {"note": "canary"}
+BREAK_IN = {"situation": "break_in", "note": "canary"}
+PHONES = {"mobile": "07700 900123 canary", "home": None}
+WORDS = {"challenge": "How is the canary?", "all_well": "It sings", "duress": "It moults"}
+PINS = {"pin": "2580", "duress_pin": "8520"}
 WAITS, GOES, UNDER_WAY = {"visit_id": Fresh.PLANNED}, {"visit_id": Fresh.APPROVED}, {"visit_id": Fresh.STARTED}
 WORKER, EPISODE = {"worker_id": Fresh.SUBJECT}, {"escalation_id": Fresh.EPISODE}
 AUDITOR = {"worker_id": OPERATORS_AUDITOR}
@@ -118,7 +122,13 @@ TABLE = (
     Asked("DELETE /checkin/workers/{worker_id}/password", AUDITOR, at=OPERATOR_SITE),
     Asked("DELETE /checkin/workers/{worker_id}/sessions", WORKER),
     Asked("DELETE /checkin/workers/{worker_id}/sessions", AUDITOR, at=OPERATOR_SITE),
+    Asked("PUT /checkin/workers/{worker_id}/phones", WORKER, PHONES),
+    Asked("PUT /checkin/workers/{worker_id}/code-words", WORKER, WORDS),
+    Asked("PUT /checkin/workers/{worker_id}/pins", WORKER, PINS),
+    Asked("DELETE /checkin/workers/{worker_id}/pins", WORKER),
+    Asked("DELETE /checkin/workers/{worker_id}/pins", AUDITOR, at=OPERATOR_SITE),
     Asked("POST /checkin/workers/{worker_id}/help", WORKER, NOTED),
+    Asked("POST /checkin/workers/{worker_id}/situations", WORKER, BREAK_IN),
     # and its visits
     Asked("POST /checkin/visits", body=PLAN | {"site_id": SITE, "place": "canary"}),
     Asked("POST /checkin/visits", body=PLAN | {"site_id": SOUTH, "place": "canary"}, at=SOUTH, own=False),
@@ -132,6 +142,7 @@ TABLE = (
     Asked("POST /checkin/visits/{visit_id}/check-ins", UNDER_WAY),
     Asked("POST /checkin/visits/{visit_id}/extensions", UNDER_WAY, {"expected_end_at": END}),
     Asked("POST /checkin/visits/{visit_id}/help", UNDER_WAY, NOTED),
+    Asked("POST /checkin/visits/{visit_id}/situations", UNDER_WAY, BREAK_IN),
     Asked("POST /checkin/visits/{visit_id}/end", UNDER_WAY),
     Asked("POST /checkin/visits/{visit_id}/report", {"visit_id": Fresh.ENDED}, {"went": "well", "note": "canary"}),
     # of escalation
@@ -154,8 +165,8 @@ TABLE = (
     # of audit
     Asked("GET /audit/visits/{visit_id}/timeline", UNDER_WAY),
     Asked("GET /audit/workers/{worker_id}/timeline", WORKER),
-    Asked("GET /audit/visits", query={"site_id": SITE}),
-    Asked("GET /audit/visits", query={"site_id": OPERATOR_SITE}, at=OPERATOR_SITE),
+    Asked("GET /audit/visits", query={"site_id": SITE}, own=False),
+    Asked("GET /audit/visits", query={"site_id": OPERATOR_SITE}, at=OPERATOR_SITE, own=False),
     # of every service
     *(Asked(f"GET /{service}/status", at=OPERATOR_SITE) for service in SERVICES),
     *OF_EVERY_SERVICE,
@@ -168,8 +179,8 @@ WITH_A_SECRET = {"escalation_page", "escalation_page_act", "receive_reply", "tes
 BY_PASSWORD = {"sign_in", "sign_out", "help_by_password"}
 """Public routes whose identity is a password or a session."""
 
-NEVER_REFUSED = "ask_for_help"
-"""Whoever may not ask for this person asks for themselves."""
+NEVER_REFUSED = {"ask_for_help", "report_situation"}
+"""Whoever may not signal it for this person signals it for themselves."""
 
 BEARER = authorization(f"Bearer {token_of(SUPERVISOR)}")
 """A token that is good everywhere else."""
@@ -254,11 +265,11 @@ async def test_whoever_may_is_answered_and_whoever_may_not_changes_and_learns_no
 
     before = await at_work.written()
     for whose, header in WITHOUT_IDENTITY.items():
-        ring = {"ring": RING} if operation == NEVER_REFUSED else {}
+        ring = {"ring": RING} if operation in NEVER_REFUSED else {}
         refused(await at_work.ask(asked, untouched, header), 401, "no_identity", whose, **ring)
         assert await at_work.written() == before, f"{whose} was refused, and yet something was written"
     for who in (who for who, yes in may_they.items() if not yes):
-        if operation == NEVER_REFUSED:
+        if operation in NEVER_REFUSED:
             taken_as_their_own(
                 await at_work.ask(asked, untouched, authorization(f"Bearer {token_of(who)}")), who, untouched
             )
@@ -266,7 +277,7 @@ async def test_whoever_may_is_answered_and_whoever_may_not_changes_and_learns_no
         refused(await at_work.ask(asked, untouched, authorization(f"Bearer {token_of(who)}")), 403, "forbidden", who)
         assert await at_work.written() == before, f"{who} was refused, and yet something was written"
 
-    if asked.changes and operation != NEVER_REFUSED:
+    if asked.changes and operation not in NEVER_REFUSED:
         refused(await at_work.ask(asked, untouched, FROM_ELSEWHERE), 403, "cross_site", "a page of another site")
         assert await at_work.written() == before, "a page of another site was refused, and yet something was written"
 
@@ -276,7 +287,7 @@ async def test_whoever_may_is_answered_and_whoever_may_not_changes_and_learns_no
 
 
 def taken_as_their_own(answer: httpx2.Response, who: str, about: Mapping[str, str]) -> None:
-    """Check that a call for help was taken on the caller's own stream, and that nothing was told of anybody else."""
+    """Check that what was signalled was taken on the caller's own stream, and that nothing was told of anybody else."""
     assert answer.status_code == 200, who
     assert answer.json()["worker_id"] == who
     assert not {about[Fresh.STARTED], about[Fresh.SUBJECT]} & set(findall(r"[\w-]+", answer.text)), who

@@ -177,8 +177,8 @@ class Desk:
         )
         in_keys = await self.keys.fetchrow(
             "SELECT (SELECT count(*) FROM key), count(*), count(revoked_at), (SELECT count(ended_at) FROM session),"
-            " (SELECT count(*) FROM session), (SELECT count(*) FROM account), (SELECT max(set_at)::text FROM account)"
-            " FROM credential"
+            " (SELECT count(*) FROM session), (SELECT count(*) FROM account), (SELECT max(set_at)::text FROM account),"
+            " (SELECT count(*) FROM pin) FROM credential"
         )
         assert in_log
         assert in_keys

@@ -12,12 +12,14 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
 
 import asyncpg
 
-from deploy.demo import POLICY
-from deploy.story import Arrival, Story
+from deploy.story import Story
+from deploy.story_choice import chosen
+from deploy.story_messages import Messages
+from deploy.story_stage import Stage
+from shared.contracts.policy import Policy
 from tests.support.campaign import size
 from tests.support.live import Live
 from tests.support.live_log import Fact
@@ -26,8 +28,11 @@ from tests.support.story_state import State, read_state, settled
 from tests.support.waiting import until
 
 SPEED = float(size(90, 60))
-"""How much faster than the policy the story goes. At 90 a step waits for three seconds, longer than a slowed relay delays
-anybody; at 60, the demo's own, for five."""
+"""How much faster than the policy the story goes; at 60 as fast as the demo."""
+
+SLACK = 3
+"""How much longer than the policy says steps and tasks of a ladder last. From the task that passes on to the next step it is
+four seconds then, at 90: longer than a slowed relay delays anybody, so that whoever acts is first in each telling."""
 
 SETTLED_WITHIN = 60.0
 """Seconds until every service has taken in what the story left in the log."""
@@ -115,24 +120,28 @@ def began_at(fact: Fact) -> datetime | None:
     return fact.recorded_at if fact.type == "visit.help_requested.v1" else None
 
 
+def unhurried(policy: Policy) -> Policy:
+    """Return a copy whose steps and tasks take ``SLACK`` times as long; all else is as it was."""
+    content = policy.model_dump()
+    for step in (step for ladder in content["ladders"] for step in ladder["steps"]):
+        step["wait"] *= SLACK
+        for name in ("take_within", "finish_within") if step["task"] else ():
+            step["task"][name]["span"] *= SLACK
+    return Policy.model_validate(content)
+
+
 @asynccontextmanager
 async def teller(live: Live) -> AsyncIterator[Teller]:
     """Adopt the demo's policy on an installation, let its people join, and yield who tells the story there."""
-    arrivals: list[Arrival] = []
+    messages = Messages()
     said: list[str] = []
-
-    def mail(line: dict[str, Any]) -> None:
-        arrivals.append(Arrival.of_mail(line))
-
-    def webhook(line: dict[str, Any]) -> None:
-        arrivals.append(Arrival.of_webhook(line))
-
-    live.mail.arrived, live.webhook.arrived = mail, webhook
+    live.mail.arrived, live.webhook.arrived = messages.mail, messages.webhook
     administrator = live.running.first_administrator
     assert administrator is not None, "an installation of the tests is new"
-    story = Story(live.url, administrator, SPEED, "example.org", live.webhook.url, arrivals, said.append)
+    kind, policy = chosen("stepping-stones")
+    story = kind(Stage(live.url, administrator, SPEED, live.webhook.url), messages, said.append)
     try:
-        await story.prepare(POLICY)
+        await story.prepare(unhurried(policy))
         yield Teller(live, story, said)
     finally:
         await story.close()

@@ -135,6 +135,7 @@ def test_the_demo_tells_its_story_and_nobody_waits_long_to_be_told(state: Path) 
     assert demo.returncode == 0, f"{printed}\n{said(state)}"
     report: dict[str, Any] = json.loads(printed.splitlines()[-1])
     assert report["broker"] == (f"Apache Kafka {VERSION}" if libs().is_dir() and shutil.which("java") else "none")
+    assert report["policy"] == "stepping-stones"
     assert sorted(visit["outcome"] for visit in report["visits"]) == ["ended_well", "helped", "missed_then_safe"]
     assert report["positions"] > len(report["visits"])
     escalations = report["escalations"]

@@ -1,7 +1,8 @@
-"""Read a call for help: whatever can be read of it is taken, and nothing that is wrong with it keeps it out."""
+"""Read a call for help, or a report of a situation: whatever can be read of it is taken, and nothing that is wrong with it keeps it out."""
 
 from __future__ import annotations
 
+from copy import deepcopy
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
@@ -10,9 +11,11 @@ from typing import Annotated, Any
 import orjson
 import structlog
 from fastapi import Depends, Header, Request
+from fastapi.exceptions import RequestValidationError
 from pydantic import TypeAdapter, ValidationError
 
 from services.checkin.api.models import Instant
+from shared.contracts.ladders import Situation
 from shared.runtime.identity import Identity
 from shared.runtime.ids import new_id
 from shared.runtime.log import Outside
@@ -24,6 +27,8 @@ LONGEST_NOTE = 4000
 """Characters of a note that are kept: a longer one is cut, since a call for help is never sent back."""
 
 _INSTANT: TypeAdapter[datetime] = TypeAdapter(Instant)
+
+_SITUATION: TypeAdapter[Situation] = TypeAdapter(Situation)
 
 OPENAPI: dict[str, Any] = {
     "requestBody": {
@@ -42,6 +47,13 @@ OPENAPI: dict[str, Any] = {
     }
 }
 """How the interface describes the body, which is read by hand."""
+
+SITUATION_OPENAPI: dict[str, Any] = deepcopy(OPENAPI)
+"""The same, of a report of a situation."""
+_SCHEMA = SITUATION_OPENAPI["requestBody"]["content"]["application/json"]["schema"]
+_SCHEMA["properties"]["situation"] = _SITUATION.json_schema()
+_SCHEMA["required"] = ["situation"]
+SITUATION_OPENAPI["requestBody"]["required"] = True
 
 
 @dataclass(frozen=True)
@@ -64,6 +76,27 @@ async def _read(request: Request) -> _Call:
         occurred_at = None
     return _Call(note[:LONGEST_NOTE] if isinstance(note, str) and note else None, occurred_at)
 
+
+@dataclass(frozen=True)
+class _Report(_Call):
+    situation: Situation = "unsafe"
+
+
+async def _read_report(request: Request, call: Annotated[_Call, Depends(_read)]) -> _Report:
+    """Read what is the matter. Which of the few it is must be said; nothing else that is wrong keeps it out."""
+    try:
+        sent = orjson.loads(await request.body())
+    except (orjson.JSONDecodeError, RecursionError):
+        sent = None
+    try:
+        situation = _SITUATION.validate_python(sent.get("situation") if isinstance(sent, dict) else None)
+    except ValidationError as error:
+        raise RequestValidationError([{**one, "loc": ("body", "situation")} for one in error.errors()]) from None
+    return _Report(call.note, call.occurred_at, situation)
+
+
+Report = Annotated[_Report, Depends(_read_report)]
+"""A report of a situation as it came."""
 
 Call = Annotated[_Call, Depends(_read)]
 """A call for help as it came."""

@@ -1,4 +1,4 @@
-"""People over HTTP: who is known, how they are reached, their tokens, their calls for help without a visit."""
+"""People over HTTP: who is known, how they are reached, their tokens, what they signal without a visit."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from fastapi import APIRouter, Depends
 
 from services.checkin.api import calls
 from services.checkin.api.models import App, ContactPointsBody, TokenId, WorkerBody, WorkerId, clear
-from services.checkin.application import ContactPointGiven
+from services.checkin.api.person_models import CodeWordsBody, CurrentPinBody, PhonesBody, PinsBody
+from services.checkin.application import CodeWordsGiven, ContactPointGiven
 from shared.runtime.identity import Identity
 from shared.runtime.web import Caller, answer, caller, reader
 
@@ -26,7 +27,7 @@ async def register_worker(body: WorkerBody, by: Commanding, app: App) -> dict[st
 
 @router.get("/{worker_id}", name="read_worker")
 async def read_worker(worker_id: WorkerId, by: Asking, app: App) -> dict[str, Any]:
-    """Show a person: name, and ways to reach them."""
+    """Show a person: name, ways to reach them, whether they have PINs; phones to themselves and to administrators."""
     return await app.read_worker(by, worker_id)
 
 
@@ -38,6 +39,34 @@ async def set_contact_points(worker_id: WorkerId, body: ContactPointsBody, by: C
         for point in body.contact_points
     ]
     return answer(await app.set_contact_points(by, worker_id, given))
+
+
+@router.put("/{worker_id}/phones", name="set_phones")
+async def set_phones(worker_id: WorkerId, body: PhonesBody, by: Commanding, app: App) -> dict[str, Any]:
+    """Say under which numbers a person is rung from now on; what is left out is no number any more."""
+    return answer(await app.set_phones(by, worker_id, clear(body.mobile), clear(body.home)))
+
+
+@router.put("/{worker_id}/code-words", name="set_code_words")
+async def set_code_words(worker_id: WorkerId, body: CodeWordsBody, by: Commanding, app: App) -> dict[str, Any]:
+    """Say by which words a person says on the telephone how they are; what is left out is no word any more."""
+    given = CodeWordsGiven(clear(body.challenge), clear(body.all_well), clear(body.duress))
+    return answer(await app.set_code_words(by, worker_id, given))
+
+
+@router.put("/{worker_id}/pins", name="set_pins")
+async def set_pins(worker_id: WorkerId, body: PinsBody, by: Commanding, app: App) -> dict[str, Any]:
+    """Choose a PIN to check in with, and another one for duress. Whoever has PINs sends the current one, too."""
+    pin, duress_pin = body.pin.get_secret_value(), body.duress_pin.get_secret_value()
+    return answer(await app.set_pins(by, worker_id, pin, duress_pin, clear(body.current_pin)))
+
+
+@router.delete("/{worker_id}/pins", name="remove_pins")
+async def remove_pins(
+    worker_id: WorkerId, by: Commanding, app: App, body: CurrentPinBody | None = None
+) -> dict[str, Any]:
+    """Let a person check in without a PIN. Whoever is no administrator sends the current one."""
+    return answer(await app.remove_pins(by, worker_id, clear(body.current_pin) if body else None))
 
 
 @router.post("/{worker_id}/tokens", name="issue_token", status_code=201)
@@ -58,3 +87,11 @@ async def revoke_token(worker_id: WorkerId, token_id: TokenId, by: Commanding, a
 async def ask_for_help(worker_id: str, call: calls.Call, by: calls.Calling, app: App) -> dict[str, Any]:
     """Take a call for help of a person who is on no visit; about somebody unknown or not theirs it is the caller's own."""
     return answer(await app.ask_for_help_without_visit(by, worker_id, call.note, call.occurred_at))
+
+
+@router.post("/{worker_id}/situations", name="report_situation", openapi_extra=calls.SITUATION_OPENAPI)
+async def report_situation(worker_id: str, report: calls.Report, by: calls.Calling, app: App) -> dict[str, Any]:
+    """Take what is the matter with a person who is on no visit; about somebody unknown or not theirs it is the caller's own."""
+    return answer(
+        await app.report_situation_without_visit(by, worker_id, report.situation, report.note, report.occurred_at)
+    )

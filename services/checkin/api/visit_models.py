@@ -8,6 +8,7 @@ from typing import Annotated
 from pydantic import Field, StrictBool
 
 from services.checkin.api.models import Body, Instant, Note, Short
+from services.checkin.api.person_models import ShownPin
 from shared.contracts.base import Code, Id
 
 _LONGEST_INTERVAL = timedelta(days=7)
@@ -28,6 +29,12 @@ class Claim(Body):
     occurred_at: Instant | None = None
 
 
+class PinnedClaim(Claim):
+    """What comes with a PIN of whoever has PINs. Whether it is the person's or the one for duress is told nobody here."""
+
+    pin: ShownPin | None = None
+
+
 class PlanBody(Claim):
     """A new visit."""
 
@@ -40,6 +47,7 @@ class PlanBody(Claim):
     assessment_id: Id | None = None
     place: Note | None = None
     contacts: Annotated[tuple[ContactBody, ...], Field(max_length=20)] = ()
+    equipment: Annotated[tuple[Code, ...], Field(max_length=20)] = ()
 
 
 class ApprovalBody(Claim):
@@ -61,13 +69,13 @@ class StartBody(Claim):
     dynamic_assessment: Annotated[dict[Code, StrictBool], Field(default_factory=dict, max_length=100)]
 
 
-class ExtensionBody(Claim):
+class ExtensionBody(PinnedClaim):
     """A new expected end."""
 
     expected_end_at: Instant
 
 
-class EndBody(Claim):
+class EndBody(PinnedClaim):
     """Why a visit ended."""
 
     reason: Code = "completed"

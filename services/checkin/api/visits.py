@@ -11,9 +11,6 @@ from services.checkin.api.models import App, VisitId, clear
 from services.checkin.api.visit_models import (
     ApprovalBody,
     CancellationBody,
-    Claim,
-    EndBody,
-    ExtensionBody,
     PlanBody,
     RefusalBody,
     ReportBody,
@@ -48,6 +45,7 @@ async def plan_visit(body: PlanBody, by: Commanding, app: App) -> dict[str, Any]
             ContactGiven(contact.relation, contact.name.get_secret_value(), contact.phone.get_secret_value())
             for contact in body.contacts
         ),
+        equipment=body.equipment,
     )
     return answer(await app.plan_visit(by, planned, body.occurred_at))
 
@@ -94,29 +92,16 @@ async def start_visit(visit_id: VisitId, body: StartBody, by: Commanding, app: A
     return answer(await app.start_visit(by, visit_id, body.dynamic_assessment, body.occurred_at))
 
 
-@router.post("/{visit_id}/check-ins", name="check_in")
-async def check_in(visit_id: VisitId, by: Commanding, app: App, body: Claim | None = None) -> dict[str, Any]:
-    """Say that all is well. After a missed check-in it is recorded as late, and closes nothing."""
-    return answer(await app.check_in(by, visit_id, body.occurred_at if body else None))
-
-
-@router.post("/{visit_id}/extensions", name="extend_visit")
-async def extend_visit(visit_id: VisitId, body: ExtensionBody, by: Commanding, app: App) -> dict[str, Any]:
-    """Give a new expected end; it counts as a check-in."""
-    return answer(await app.extend_visit(by, visit_id, body.expected_end_at, body.occurred_at))
-
-
 @router.post("/{visit_id}/help", name="ask_for_help", openapi_extra=calls.OPENAPI)
 async def ask_for_help(visit_id: str, call: calls.Call, by: calls.Calling, app: App) -> dict[str, Any]:
     """Take a call for help in whatever state the visit is; on a visit that is unknown or not theirs it is the caller's own."""
     return answer(await app.ask_for_help(by, visit_id, call.note, call.occurred_at))
 
 
-@router.post("/{visit_id}/end", name="end_visit")
-async def end_visit(visit_id: VisitId, by: Commanding, app: App, body: EndBody | None = None) -> dict[str, Any]:
-    """Report the end of a visit. An escalation that is open stays open."""
-    body = body or EndBody()
-    return answer(await app.end_visit(by, visit_id, body.reason, body.occurred_at))
+@router.post("/{visit_id}/situations", name="report_situation", openapi_extra=calls.SITUATION_OPENAPI)
+async def report_situation(visit_id: str, report: calls.Report, by: calls.Calling, app: App) -> dict[str, Any]:
+    """Take what is the matter in whatever state the visit is; on one that is unknown or not theirs it is the caller's own."""
+    return answer(await app.report_situation(by, visit_id, report.situation, report.note, report.occurred_at))
 
 
 @router.post("/{visit_id}/report", name="report_visit")

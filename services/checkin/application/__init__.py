@@ -6,14 +6,14 @@ from dataclasses import dataclass
 
 from services.checkin.application.accounts import Accounts
 from services.checkin.application.directory import AssessmentGiven, Directory
-from services.checkin.application.help import Help
 from services.checkin.application.installing import Installing
 from services.checkin.application.people import ContactPointGiven
+from services.checkin.application.persons import CodeWordsGiven, Persons
+from services.checkin.application.pins import Pins
 from services.checkin.application.planning import ContactGiven, Planned, Planning
 from services.checkin.application.policies import Policies
 from services.checkin.application.reading import Reading
 from services.checkin.application.signing import Locked
-from services.checkin.application.tokens import Tokens
 from services.checkin.application.visits import Visits
 from services.checkin.application.watch import COMMAND_OF_KIND, Watch
 
@@ -21,6 +21,7 @@ __all__ = [
     "COMMAND_OF_KIND",
     "Application",
     "AssessmentGiven",
+    "CodeWordsGiven",
     "ContactGiven",
     "ContactPointGiven",
     "Locked",
@@ -29,5 +30,5 @@ __all__ = [
 
 
 @dataclass(frozen=True)
-class Application(Accounts, Directory, Installing, Planning, Policies, Tokens, Visits, Help, Watch, Reading):
+class Application(Accounts, Directory, Installing, Persons, Pins, Planning, Policies, Visits, Watch, Reading):
     """All that checkin does for people, for the feed and for the clock."""

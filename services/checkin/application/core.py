@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from hashlib import sha256
 from typing import TYPE_CHECKING
 
 import structlog
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from shared.runtime.log import Loaded, Stream
     from shared.runtime.sealing import Keyring
     from shared.runtime.watch import Watch
+    from shared.runtime.web import Caller
 
 log = structlog.get_logger()
 
@@ -101,6 +103,15 @@ def policy_in(stream: Stream, version: int | None = None) -> PolicyAdopted:
 def policy_version(events: list[Event]) -> int:
     """Return the number of the version in force after these events."""
     return POLICY.fold(events).version
+
+
+def apart(caller: Caller, what: str) -> Caller:
+    """Return who asks, under an id made of the request's own and of its content: for what is recorded beside an answer.
+
+    So the same request sent again records it once, and another one under the same id records its own.
+    """
+    made = sha256(f"{what}\n".encode() + caller.outside.id.encode() + caller.outside.digest).hexdigest()
+    return replace(caller, outside=replace(caller.outside, id=f"apart:{made}"))
 
 
 def versions(loaded: Loaded, *stream_ids: str) -> Mapping[str, int]:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from services.checkin.application.core import Core, policy_in, versions
+from services.checkin.application.core import Core
 from services.checkin.application.outages import NEWEST, OUTAGES, have_on_record, outages_in
-from services.checkin.domain import VISIT
+from services.checkin.domain import VISIT, SignalDuress
 from shared.contracts.base import stream_of
-from shared.contracts.visits import AssessmentRecorded
 from shared.runtime.commands import Decided, write
 from shared.runtime.log import By
 from shared.runtime.records import instant
@@ -19,38 +17,36 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from services.checkin.domain import Outages, Visit, VisitCommand
-    from shared.contracts.policy import Policy
-    from shared.contracts.roles import Role
-    from shared.contracts.visits import VisitPlanned
+    from shared.contracts.base import Event
     from shared.runtime.commands import Handled
     from shared.runtime.log import Loaded
     from shared.runtime.web import Caller
 
 
-_NEEDS_WATCH = frozenset({"approve_visit", "start_visit"})
-"""What is not begun while nobody can be watched over. Everything else on a visit is taken whenever it can be committed."""
-
-
-@dataclass(frozen=True)
-class Basis:
-    """What a command rests on that the policy's gate decides about."""
-
-    policy: Policy
-    """As it was when the visit was planned."""
-    assessment: AssessmentRecorded | None
-    """The latest of its id."""
-    assessment_version: int
-    roles: frozenset[Role]
-    """Of the caller, at the visit's site."""
-    now: datetime
+_NEVER_REFUSED = frozenset({"ask_for_help", "report_situation"})
+"""What rests on no grant: whoever may not do it for the worker does it for themselves."""
 
 
 def decided_on_visit(
-    loaded: Loaded, visit_id: str, site_id: str, command: VisitCommand, guards: Mapping[str, int]
+    loaded: Loaded,
+    visit_id: str,
+    site_id: str,
+    command: VisitCommand,
+    guards: Mapping[str, int],
+    duress: SignalDuress | None = None,
 ) -> Decided:
-    """Decide a command on a visit. The answer says where the visit stands afterwards: a device shows it."""
+    """Decide a command on a visit. The answer says where the visit stands afterwards: a device shows it.
+
+    ``duress`` comes before what the command gives, so that the answer's position is the command's own. Where the command
+    gives nothing its answer has no position, and whoever signals duress has it recorded apart.
+    """
+
+    def decide(state: Visit) -> list[Event]:
+        events = list(VISIT.decide(command, state))
+        return [*VISIT.decide(duress, state), *events] if duress and events else events
+
     stream = loaded[stream_of("visit", visit_id)]
-    written = write(VISIT, stream, lambda state: VISIT.decide(command, state), visit_id=visit_id, site_id=site_id)
+    written = write(VISIT, stream, decide, visit_id=visit_id, site_id=site_id)
     after = VISIT.fold([*stream.events, *written.events])
     return Decided([written], guards, {"visit_id": visit_id, **standing(after)})
 
@@ -87,6 +83,8 @@ class OnVisit(Core):
         visit_id: str,
         make: Callable[[datetime, Outages], VisitCommand],
         occurred_at: datetime | None,
+        *,
+        duress: bool,
     ) -> Handled:
         """Handle a command that may come after a miss that nobody recorded: whether Lonewatch was away then counts too."""
 
@@ -94,7 +92,7 @@ class OnVisit(Core):
             return make(loaded.now, outages_in(loaded))
 
         await have_on_record(self.note_outage)
-        return await self._handled(operation, caller, visit_id, with_outages, (OUTAGES,), occurred_at)
+        return await self._handled(operation, caller, visit_id, with_outages, (OUTAGES,), occurred_at, duress=duress)
 
     async def _handled(
         self,
@@ -104,47 +102,18 @@ class OnVisit(Core):
         make: Callable[[Loaded], VisitCommand],
         also: tuple[str, ...],
         occurred_at: datetime | None,
+        *,
+        duress: bool = False,
     ) -> Handled:
         plan, _ = await self.visit(visit_id)
         own = plan.worker_id == caller.identity.worker_id
         allowed = await self.authorise_at(caller.identity, operation, plan.site_id, own=own)
-        guards = {} if own or operation == "ask_for_help" else allowed.guards
+        guards = {} if own or operation in _NEVER_REFUSED else allowed.guards
 
         def decide(loaded: Loaded) -> Decided:
-            return decided_on_visit(loaded, visit_id, plan.site_id, make(loaded), guards)
+            signalled = SignalDuress(operation, loaded.now) if duress else None
+            return decided_on_visit(loaded, visit_id, plan.site_id, make(loaded), guards, signalled)
 
         by = By(caller.by.actor, caller.by.correlation_id, occurred_at=occurred_at)
         streams = [stream_of("visit", visit_id), *also]
         return await self.commands.handle(operation, streams, decide, by, caller.outside, NEWEST)
-
-    async def _on_gated(
-        self,
-        operation: str,
-        caller: Caller,
-        plan: VisitPlanned,
-        assessment_id: str | None,
-        make: Callable[[Basis], VisitCommand],
-        occurred_at: datetime | None,
-    ) -> Handled:
-        """Handle a command that rests on the policy as it was when the visit was planned, and on an assessment.
-
-        Raises ImpairedError for what is not begun while the watch is impaired.
-        """
-        own = plan.worker_id == caller.identity.worker_id
-        allowed = await self.authorise_at(caller.identity, operation, plan.site_id, own=own)
-        visit, policy = stream_of("visit", plan.visit_id), stream_of("policy", plan.policy_id)
-        risk = [stream_of("assessment", assessment_id)] if assessment_id else []
-
-        def decide(loaded: Loaded) -> Decided:
-            if operation in _NEEDS_WATCH:
-                self.watch.require()  # not before: a repeat is answered as it was
-            found = [event for stream in risk for event in loaded[stream].events]
-            assessment = found[-1] if found and isinstance(found[-1], AssessmentRecorded) else None
-            adopted = policy_in(loaded[policy], plan.policy_version)
-            version = max((loaded[stream].version for stream in risk), default=0)
-            command = make(Basis(adopted.policy, assessment, version, allowed.roles, loaded.now))
-            guards = {**allowed.guards, **versions(loaded, *risk)}
-            return decided_on_visit(loaded, plan.visit_id, plan.site_id, command, guards)
-
-        by = By(caller.by.actor, caller.by.correlation_id, occurred_at=occurred_at)
-        return await self.commands.handle(operation, [visit, policy, *risk], decide, by, caller.outside)

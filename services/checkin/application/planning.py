@@ -43,6 +43,7 @@ class Planned:
     assessment_id: str | None
     place: str | None
     contacts: tuple[ContactGiven, ...]
+    equipment: tuple[str, ...] = ()
 
 
 class Planning(Core):
@@ -76,6 +77,7 @@ class Planning(Core):
                 assessment_id=planned.assessment_id,
                 place=place,
                 contacts=tuple(contacts),
+                equipment=planned.equipment,
             )
             return decided_on_visit(
                 loaded, visit_id, site.site_id, command, {**allowed.guards, **versions(loaded, policy)}

@@ -10,10 +10,13 @@ from services.checkin.application.on_visit import standing
 from services.checkin.domain import VISIT, WORKER, overdue
 from shared.contracts.base import OPERATOR_SITE, stream_of
 from shared.contracts.grants import fold_grants
+from shared.contracts.roles import Role
+from shared.contracts.situations import KEPT_FROM_THE_WORKER, VisitSituationReported
 from shared.contracts.visits import VisitHelpRequested
 from shared.runtime.records import instant
 
 if TYPE_CHECKING:
+    from services.checkin.domain import Person
     from shared.contracts.base import Sealed
     from shared.contracts.visits import VisitPlanned, VisitReported
     from shared.runtime.identity import Identity
@@ -43,9 +46,13 @@ class Reading(Core):
         return adopted.model_dump(mode="json")
 
     async def read_worker(self, identity: Identity, worker_id: str) -> dict[str, Any]:
-        """Return a person: name and ways to reach them, opened; never a secret, never a token."""
+        """Return a person: name and ways to reach them, opened; never a secret, never a token, never a code word.
+
+        Phones are shown to the person and to administrators; whoever is to ring them reads the number in their task.
+        """
         registered = await self.worker(worker_id)
-        await self.authorise_at(identity, "read_worker", registered.site_id, own=worker_id == identity.worker_id)
+        own = worker_id == identity.worker_id
+        allowed = await self.authorise_at(identity, "read_worker", registered.site_id, own=own)
         worker = WORKER.fold(await self.history(stream_of("worker", worker_id)))
         return {
             "worker_id": worker_id,
@@ -61,26 +68,39 @@ class Reading(Core):
                 for point in worker.contact_points
             ],
             "token_ids": worker.token_ids,
+            "pins_set": await self.authority.pins.are_set(worker_id),
+            "code_words_set": any(worker.person.code_words),
+            **(await self._phones(worker.person) if own or Role.ADMINISTRATOR in allowed.roles else {}),
         }
 
+    async def _phones(self, person: Person) -> dict[str, Any]:
+        numbers = {"mobile": person.mobile, "home": person.home}
+        return {"phones": {name: each and await self.keyring.open_or(each) for name, each in numbers.items()}}
+
     async def read_visit(self, identity: Identity, visit_id: str) -> dict[str, Any]:
-        """Return where a visit stands, from its own events, with its place and the people whom it names, opened."""
+        """Return where a visit stands, from its own events, with its place and the people whom it names, opened.
+
+        Nothing that the worker reads of their own visit says that there was duress, nor how many escalations there were.
+        """
         stream_id = stream_of("visit", visit_id)
         stream = (await self.commands.load([stream_id]))[stream_id]
         plan = plan_in(stream.events)
-        await self.authorise_at(identity, "read_visit", plan.site_id, own=plan.worker_id == identity.worker_id)
+        own = plan.worker_id == identity.worker_id
+        await self.authorise_at(identity, "read_visit", plan.site_id, own=own)
+        kept = sum(event.type in KEPT_FROM_THE_WORKER for event in stream.events) if own else 0
         visit = VISIT.fold(stream.events)
         return {
             **plan.model_dump(mode="json", exclude={"place", "contacts", "cites", "watch_cites", "awaits"}),
             **standing(visit),
             "expected_end_at": visit.expected_end_at and instant(visit.expected_end_at),
             "decided_by": visit.decided_by,
-            "resumed_after": visit.resumed,
+            "resumed_after": () if own else visit.resumed,
             "calls_for_help": sum(isinstance(event, VisitHelpRequested) for event in stream.events),
+            "situations": [event.situation for event in stream.events if isinstance(event, VisitSituationReported)],
             "end_reason": visit.end_reason,
             "report_due_at": visit.report_due_at and instant(visit.report_due_at),
             "overdue": overdue(visit),
-            "version": stream.version,
+            "version": stream.version - kept,
             **await self._personal(plan, visit.report),
         }
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from services.checkin.application.on_visit import Basis, OnVisit
+from services.checkin.application.duress import Duress
+from services.checkin.application.gated import Basis, Gated
+from services.checkin.application.situations import Situations
 from services.checkin.domain import (
     ApproveVisit,
     CancelVisit,
@@ -16,9 +18,12 @@ from services.checkin.domain import (
     StartVisit,
 )
 from shared.contracts.visits import VisitApproved
+from shared.decider import Rejected
+from shared.runtime.identity import Forbidden
+from shared.runtime.log import OtherContent
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from datetime import datetime
 
     from services.checkin.domain import Outages, VisitCommand
@@ -26,7 +31,7 @@ if TYPE_CHECKING:
     from shared.runtime.web import Caller
 
 
-class Visits(OnVisit):
+class Visits(Situations, Duress, Gated):
     """What happens to visits because somebody asks."""
 
     async def approve_visit(
@@ -71,27 +76,54 @@ class Visits(OnVisit):
         assessment_id = approved[0] if approved else plan.assessment_id
         return await self._on_gated("start_visit", caller, plan, assessment_id, make, occurred_at)
 
-    async def check_in(self, caller: Caller, visit_id: str, occurred_at: datetime | None) -> Handled:
+    async def check_in(
+        self, caller: Caller, visit_id: str, occurred_at: datetime | None, pin: str | None = None
+    ) -> Handled:
         """Say that all is well."""
-        return await self._on_watched("check_in", caller, visit_id, CheckIn, occurred_at)
+        return await self._with_pin("check_in", caller, visit_id, pin, CheckIn, occurred_at)
 
     async def extend_visit(
-        self, caller: Caller, visit_id: str, expected_end_at: datetime, occurred_at: datetime | None
+        self,
+        caller: Caller,
+        visit_id: str,
+        expected_end_at: datetime,
+        occurred_at: datetime | None,
+        pin: str | None = None,
     ) -> Handled:
         """Give a new expected end."""
 
         def make(now: datetime, outages: Outages) -> VisitCommand:
             return ExtendVisit(expected_end_at, now, outages)
 
-        return await self._on_watched("extend_visit", caller, visit_id, make, occurred_at)
+        return await self._with_pin("extend_visit", caller, visit_id, pin, make, occurred_at)
 
-    async def end_visit(self, caller: Caller, visit_id: str, reason: str, occurred_at: datetime | None) -> Handled:
-        """Report the end of a visit."""
+    async def end_visit(
+        self, caller: Caller, visit_id: str, reason: str, occurred_at: datetime | None, pin: str | None = None
+    ) -> Handled:
+        """Report the end of a visit. Where it was not safe somebody is told, whether or not the visit can be ended."""
 
         def make(now: datetime, outages: Outages) -> VisitCommand:
             return EndVisit(reason, now, outages)
 
-        return await self._on_watched("end_visit", caller, visit_id, make, occurred_at)
+        try:
+            return await self._with_pin("end_visit", caller, visit_id, pin, make, occurred_at)
+        except (Forbidden, OtherContent, Rejected):
+            await self.unsafe_all_the_same(caller, visit_id, reason, occurred_at)
+            raise
+
+    async def _with_pin(
+        self,
+        operation: str,
+        caller: Caller,
+        visit_id: str,
+        pin: str | None,
+        make: Callable[[datetime, Outages], VisitCommand],
+        occurred_at: datetime | None,
+    ) -> Handled:
+        async def ask(duress: bool) -> Handled:  # noqa: FBT001 -- the one thing that it is told
+            return await self._on_watched(operation, caller, visit_id, make, occurred_at, duress=duress)
+
+        return await self.with_pin(operation, caller, visit_id, pin, ask)
 
     async def report_visit(
         self, caller: Caller, visit_id: str, went: str, note: str | None, occurred_at: datetime | None

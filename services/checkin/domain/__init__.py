@@ -17,8 +17,10 @@ from services.checkin.domain.commands import (
     PlanVisit,
     RefuseVisit,
     RemindWorker,
+    ReportSituation,
     ReportVisit,
     ResumeWatch,
+    SignalDuress,
     StartVisit,
     TellOfAwaited,
     VisitCommand,
@@ -39,6 +41,8 @@ from services.checkin.domain.directory import (
     sha256_of,
 )
 from services.checkin.domain.falling_due import command_of, deadlines
+from services.checkin.domain.person import Person, RemovePins, SetCodeWords, SetPhones, SetPins
+from services.checkin.domain.pins import Judged, under_duress
 from services.checkin.domain.refusals import REFUSALS
 from services.checkin.domain.signing_in import (
     MOST_WRONG,
@@ -50,14 +54,16 @@ from services.checkin.domain.signing_in import (
     SignIn,
 )
 from services.checkin.domain.state import Visit, next_due
-from services.checkin.domain.visit import VISIT
+from services.checkin.domain.visit import UNSAFE_ENDS, VISIT
 from services.checkin.domain.worker import (
     WORKER,
     AskForHelpWithoutVisit,
     IssueToken,
     RegisterWorker,
+    ReportSituationWithoutVisit,
     RevokeToken,
     SetContactPoints,
+    SignalDuressWithoutVisit,
     Worker,
     WorkerCommand,
 )
@@ -70,6 +76,7 @@ __all__ = [
     "POLICY",
     "REFUSALS",
     "SITE",
+    "UNSAFE_ENDS",
     "VISIT",
     "WORKER",
     "WRONG_WITHIN",
@@ -87,9 +94,11 @@ __all__ = [
     "GiveGrant",
     "GrantCommand",
     "IssueToken",
+    "Judged",
     "LockSignIn",
     "MarkCheckInMissed",
     "Outages",
+    "Person",
     "PlanVisit",
     "RecordAssessment",
     "RefuseVisit",
@@ -97,13 +106,21 @@ __all__ = [
     "RegisterWorker",
     "RemindWorker",
     "RemovePassword",
+    "RemovePins",
+    "ReportSituation",
+    "ReportSituationWithoutVisit",
     "ReportVisit",
     "ResumeWatch",
     "RevokeToken",
+    "SetCodeWords",
     "SetContactPoints",
     "SetOperatorLadder",
     "SetPassword",
+    "SetPhones",
+    "SetPins",
     "SignIn",
+    "SignalDuress",
+    "SignalDuressWithoutVisit",
     "Site",
     "StartVisit",
     "TellOfAwaited",
@@ -117,4 +134,5 @@ __all__ = [
     "next_due",
     "overdue",
     "sha256_of",
+    "under_duress",
 ]

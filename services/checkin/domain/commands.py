@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from shared.contracts.base import Sealed
+from shared.contracts.ladders import Situation
 from shared.contracts.policy import Policy
 from shared.contracts.roles import Role
 from shared.contracts.visits import AssessmentRecorded, VisitContact
@@ -39,6 +40,7 @@ class PlanVisit:
     assessment_id: str | None = None
     place: Sealed | None = None
     contacts: tuple[VisitContact, ...] = ()
+    equipment: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -105,6 +107,23 @@ class AskForHelp:
     """The worker asks for help, or somebody does for them."""
 
     note: Sealed | None
+    now: datetime
+
+
+@dataclass(frozen=True)
+class ReportSituation:
+    """The worker says what is the matter, or somebody does for them."""
+
+    situation: Situation
+    note: Sealed | None
+    now: datetime
+
+
+@dataclass(frozen=True)
+class SignalDuress:
+    """The worker used the duress PIN. Decided beside the command that it came with, which knows nothing of it."""
+
+    with_command: str
     now: datetime
 
 
@@ -176,6 +195,8 @@ VisitCommand = (
     | CheckIn
     | ExtendVisit
     | AskForHelp
+    | ReportSituation
+    | SignalDuress
     | EndVisit
     | ReportVisit
     | RemindWorker

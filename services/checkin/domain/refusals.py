@@ -63,6 +63,10 @@ REFUSALS: Mapping[str, str] = MappingProxyType(
         "current_password_wrong": "That is not the current password: send it, or ask an administrator to set a new one.",
         "password_is_login": "The password is the login itself: choose another of 12 characters or more.",
         "login_taken": "Somebody else signs in by this login: choose another one.",
+        "pin_needed": "You check in with a PIN: send it along. A call for help never wants one.",
+        "wrong_pin": "That is not your PIN: send it again. A call for help never wants one.",
+        "pins_alike": "The PIN and the one for duress are the same: choose two that differ.",
+        "code_words_alike": "Two of the code words are the same: choose words that nobody takes for one another.",
         "contact_point_twice": "Two contact points have the same id: give each an id of its own.",
         "last_administrator": (
             "This is the operator's last administrator: give the role to somebody else before it is withdrawn."

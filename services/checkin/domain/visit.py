@@ -21,14 +21,17 @@ from services.checkin.domain.commands import (
     PlanVisit,
     RefuseVisit,
     RemindWorker,
+    ReportSituation,
     ReportVisit,
     ResumeWatch,
+    SignalDuress,
     StartVisit,
     TellOfAwaited,
     VisitCommand,
 )
 from services.checkin.domain.falling_due import deadlines
 from services.checkin.domain.gate import check_answers, check_approver, check_assessment
+from services.checkin.domain.situations import ask_for_help, report_situation, signal_duress, unsafe
 from services.checkin.domain.state import Visit, evolve, next_due
 from services.checkin.domain.watch import following, mark_missed, not_yet_recorded, planned, remind, resume, rhythm
 from shared.contracts.base import Event, join_cites
@@ -39,13 +42,15 @@ from shared.contracts.visits import (
     VisitCancelled,
     VisitEnded,
     VisitExtended,
-    VisitHelpRequested,
     VisitPlanned,
     VisitRefused,
     VisitStarted,
     WatchCites,
 )
 from shared.decider import Decider, Rejected
+
+UNSAFE_ENDS = ("unsafe",)
+"""Reasons for an end that tell somebody where the policy names none: nobody leaves a place as unsafe without a reason."""
 
 
 def decide(command: VisitCommand, visit: Visit) -> list[Event]:
@@ -66,7 +71,11 @@ def decide(command: VisitCommand, visit: Visit) -> list[Event]:
         case ExtendVisit():
             return _extend(command, visit)
         case AskForHelp():
-            return _ask_for_help(command, visit)
+            return ask_for_help(command, visit)
+        case ReportSituation():
+            return report_situation(command, visit)
+        case SignalDuress():
+            return signal_duress(command, visit)
         case EndVisit():
             return _end(command, visit)
         case RemindWorker():
@@ -84,7 +93,7 @@ def decide(command: VisitCommand, visit: Visit) -> list[Event]:
 
 
 def _plan(command: PlanVisit, visit: Visit) -> list[Event]:
-    rules, awaits = command.policy.check_ins, command.policy.awaits
+    rules, awaits, unsafe_ends = command.policy.check_ins, command.policy.awaits, command.policy.unsafe_ends
     interval = rules.interval.span if command.interval is None else command.interval
     planned = VisitPlanned(
         visit_id=command.visit_id,
@@ -110,6 +119,8 @@ def _plan(command: PlanVisit, visit: Visit) -> list[Event]:
         ),
         awaits=awaits,
         approval_due_at=_approve_by(command) if visit.plan is None else visit.plan.approval_due_at,
+        unsafe_ends=unsafe_ends.reasons if unsafe_ends else UNSAFE_ENDS,
+        equipment=command.equipment,
     )
     if visit.plan == planned:
         return []
@@ -234,23 +245,11 @@ def _extend(command: ExtendVisit, visit: Visit) -> list[Event]:
     return [*missed, extended]
 
 
-def _ask_for_help(command: AskForHelp, visit: Visit) -> list[Event]:
-    """Record a call for help, whatever became of the visit: nothing that exists is too early or too late for it."""
-    plan = planned(visit)
-    return [
-        VisitHelpRequested(
-            visit_id=plan.visit_id,
-            worker_id=plan.worker_id,
-            site_id=plan.site_id,
-            policy_id=plan.policy_id,
-            policy_version=plan.policy_version,
-            note=command.note,
-        ),
-    ]
-
-
 def _end(command: EndVisit, visit: Visit) -> list[Event]:
-    """End the visit, missed check-in or not: an escalation that is open stays open, and one that is owed opens."""
+    """End the visit, missed check-in or not: an escalation that is open stays open, and one that is owed opens.
+
+    Whoever left because it was not safe needs somebody to know, and says no more than the reason.
+    """
     if visit.status == "ended" and visit.end_reason == command.reason:
         return []
     plan, _ = _under_way(visit)
@@ -262,7 +261,7 @@ def _end(command: EndVisit, visit: Visit) -> list[Event]:
         remind_report_at=command.now + awaited.remind_after if awaited and awaited.remind_after else None,
         report_due_at=command.now + awaited.tell_after if awaited else None,
     )
-    return [*missed, ended]
+    return [*missed, ended, unsafe(plan)] if command.reason in plan.unsafe_ends else [*missed, ended]
 
 
 VISIT = Decider(Visit(), decide, evolve, deadlines)

@@ -1,6 +1,6 @@
-"""Decide about a person: that they are known, how to reach them, by what they are known, their call for help without a visit.
+"""Decide about a person: that they are known, how to reach them, by what they are known, what they signal without a visit.
 
-Names and addresses come sealed; no token, session, login or password comes here at all, only ids and whether it was right.
+Names and addresses come sealed; no token, session, login, password or PIN comes here, only ids and whether it was right.
 """
 
 from __future__ import annotations
@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import assert_never
 
-from services.checkin.domain import signing_in
+from services.checkin.domain import person, signing_in
+from services.checkin.domain.person import UNKNOWN, Person, RemovePins, SetCodeWords, SetPhones, SetPins
 from services.checkin.domain.signing_in import (
     NEVER,
     EndSessions,
@@ -21,6 +22,8 @@ from services.checkin.domain.signing_in import (
 )
 from shared.contracts.accounts import TokenIssued, TokenRevoked
 from shared.contracts.base import OPERATOR_SITE, Event, Sealed
+from shared.contracts.ladders import Situation
+from shared.contracts.situations import WorkerDuressSignalled, WorkerSituationReported
 from shared.contracts.visits import ContactPoint, ContactPointsSet, WorkerHelpRequested, WorkerRegistered
 from shared.decider import Decider, Rejected, no_deadlines
 
@@ -72,10 +75,43 @@ class AskForHelpWithoutVisit:
     caller_id: str | None = None
 
 
+@dataclass(frozen=True)
+class ReportSituationWithoutVisit:
+    """A person says what is the matter who is on no visit, or whose visit is not known. ``caller_id`` as in a call for help."""
+
+    situation: Situation
+    note: Sealed | None
+    now: datetime
+    caller_id: str | None = None
+
+
+@dataclass(frozen=True)
+class SignalDuressWithoutVisit:
+    """A person used the duress PIN where there was no visit of theirs. Nothing that cannot be read of them keeps it out."""
+
+    with_command: str
+    now: datetime
+    caller_id: str
+
+
 SigningCommand = SetPassword | RemovePassword | SignIn | EndSessions | LockSignIn
 """What concerns the person's password and sessions."""
 
-WorkerCommand = RegisterWorker | SetContactPoints | IssueToken | RevokeToken | AskForHelpWithoutVisit | SigningCommand
+Signal = AskForHelpWithoutVisit | ReportSituationWithoutVisit | SignalDuressWithoutVisit
+"""What a person signals without a visit."""
+
+WorkerCommand = (
+    RegisterWorker
+    | SetContactPoints
+    | IssueToken
+    | RevokeToken
+    | Signal
+    | SigningCommand
+    | SetPhones
+    | SetCodeWords
+    | SetPins
+    | RemovePins
+)
 """Everything that a worker's stream decides."""
 
 
@@ -90,6 +126,8 @@ class Worker:
     revoked_token_ids: tuple[str, ...] = ()
     signing: Signing = NEVER
     """Their password, their sessions, and whether signing in is locked."""
+    person: Person = UNKNOWN
+    """How they are rung, what is said then, and whether they have PINs."""
 
 
 def decide(command: WorkerCommand, worker: Worker) -> list[Event]:
@@ -106,8 +144,10 @@ def decide(command: WorkerCommand, worker: Worker) -> list[Event]:
             return [TokenIssued(worker_id=registered.worker_id, token_id=command.token_id)]
         case RevokeToken():
             return _revoke(command, worker)
-        case AskForHelpWithoutVisit():
-            return [_ask_for_help(command, worker)]
+        case AskForHelpWithoutVisit() | ReportSituationWithoutVisit() | SignalDuressWithoutVisit():
+            return [_signal(command, worker)]
+        case SetPhones() | SetCodeWords() | SetPins() | RemovePins():
+            return person.decide(command, _registered(worker).worker_id, worker.person)
         case SetPassword() | RemovePassword() | SignIn() | EndSessions() | LockSignIn():
             return signing_in.decide(command, _registered(worker).worker_id, worker.signing)
         case _:
@@ -141,12 +181,22 @@ def _set_contact_points(command: SetContactPoints, worker: Worker) -> list[Event
     return [ContactPointsSet(worker_id=registered.worker_id, contact_points=points)]
 
 
-def _ask_for_help(command: AskForHelpWithoutVisit, worker: Worker) -> WorkerHelpRequested:
-    """Take a call for help. Where nobody can read who the caller is, it is for whoever looks after all sites."""
+def _signal(command: Signal, worker: Worker) -> Event:
+    """Take what is signalled. Where nobody can read who the caller is, it is for whoever looks after all sites."""
     if worker.registered is None and command.caller_id is not None:
-        return WorkerHelpRequested(worker_id=command.caller_id, site_id=OPERATOR_SITE, note=command.note)
-    registered = _registered(worker)
-    return WorkerHelpRequested(worker_id=registered.worker_id, site_id=registered.site_id, note=command.note)
+        worker_id, site_id = command.caller_id, OPERATOR_SITE
+    else:
+        registered = _registered(worker)
+        worker_id, site_id = registered.worker_id, registered.site_id
+    match command:
+        case AskForHelpWithoutVisit(note=note):
+            return WorkerHelpRequested(worker_id=worker_id, site_id=site_id, note=note)
+        case ReportSituationWithoutVisit(situation=situation, note=note):
+            return WorkerSituationReported(worker_id=worker_id, site_id=site_id, situation=situation, note=note)
+        case SignalDuressWithoutVisit(with_command=with_command):
+            return WorkerDuressSignalled(worker_id=worker_id, site_id=site_id, with_command=with_command)
+        case _:
+            assert_never(command)
 
 
 def _revoke(command: RevokeToken, worker: Worker) -> list[Event]:
@@ -159,7 +209,7 @@ def _revoke(command: RevokeToken, worker: Worker) -> list[Event]:
 
 
 def evolve(worker: Worker, event: Event) -> Worker:
-    """Return the person after an event. A call for help changes nothing here: escalation follows it."""
+    """Return the person after an event. What they signal changes nothing here: escalation follows it."""
     match event:
         case WorkerRegistered():
             return replace(worker, registered=event)
@@ -171,7 +221,8 @@ def evolve(worker: Worker, event: Event) -> Worker:
             left = tuple(one for one in worker.token_ids if one != token_id)
             return replace(worker, token_ids=left, revoked_token_ids=(*worker.revoked_token_ids, token_id))
         case _:
-            return replace(worker, signing=signing_in.evolve(worker.signing, event))
+            signing, known = signing_in.evolve(worker.signing, event), person.evolve(worker.person, event)
+            return replace(worker, signing=signing, person=known)
 
 
 WORKER = Decider(Worker(), decide, evolve, no_deadlines)

@@ -23,6 +23,7 @@ from tests.faults.checker.order import judge_order
 from tests.faults.checker.parked import judge_parked
 from tests.faults.checker.raised import judge_raised
 from tests.faults.checker.rows import read, read_log
+from tests.faults.checker.tasks import judge_tasks
 from tests.faults.checker.visits import judge_visits
 from tests.faults.checker.watch import judge_watch
 
@@ -55,6 +56,7 @@ def judge(evidence: Evidence) -> list[Violation]:
         judge_raised,
         judge_visits,
         judge_episodes,
+        judge_tasks,
         judge_calls,
         judge_arrivals,
         judge_ladders,

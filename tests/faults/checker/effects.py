@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from tests.faults.checker.evidence import Evidence
 from tests.faults.checker.history import Event, Log, Violation, grouped
-from tests.faults.checker.raised import raised_by, triggers_of
+from tests.faults.checker.raised import raised_by, trigger_id, triggers_of
 from tests.faults.checker.visits import MISSED
 
 CLOSES = ("escalation.resolved.v1", "escalation.stood_down.v1")
@@ -31,7 +31,7 @@ def owed(evidence: Evidence) -> Iterator[Owed]:
     log = evidence.log
     raised = raised_by(log)
     for trigger in triggers_of(evidence):
-        if trigger.event_id not in raised:
+        if trigger_id(trigger) not in raised:
             yield Owed("escalation", trigger, "the trigger opened or joined no escalation")
     queued = {str(event.data["notification_id"]) for event in log.of(QUEUED)}
     for notification_id, _, asker in asked_in(log):

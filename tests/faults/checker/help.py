@@ -1,15 +1,27 @@
-"""I17: a call for help is taken in every state of a visit and without one, and reaches an escalation; nothing defers it."""
+"""I17: a call for help, or a signal of duress, is taken in every state of a visit and without one, and reaches an escalation.
+
+Nothing defers either: not the state of the visit, and not that somebody has a task already.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from http import HTTPStatus
+from types import MappingProxyType
 
 from tests.faults.checker.effects import owed
 from tests.faults.checker.evidence import Evidence, Line
 from tests.faults.checker.history import Violation
+from tests.faults.checker.runs import DONE
 
 HELP = frozenset({"visit.help_requested.v1", "worker.help_requested.v1"})
+NAMED = MappingProxyType(
+    {
+        **dict.fromkeys(HELP, "a call for help"),
+        **dict.fromkeys(("visit.duress_signalled.v1", "worker.duress_signalled.v1"), "a signal of duress"),
+        DONE: "a task's outcome that is a trigger",
+    }
+)
 
 DEFERRING = frozenset({HTTPStatus.CONFLICT, HTTPStatus.LOCKED, HTTPStatus.TOO_MANY_REQUESTS})
 """Answers that send somebody away who may call for help: not now, not in this state, not so often."""
@@ -18,8 +30,9 @@ DEFERRING = frozenset({HTTPStatus.CONFLICT, HTTPStatus.LOCKED, HTTPStatus.TOO_MA
 def judge_help(evidence: Evidence) -> Iterator[Violation]:
     """Return calls for help that nothing followed from, and those that were turned away."""
     for debt in owed(evidence):
-        if debt.cause.type in HELP and not evidence.unsettled(debt.cause):
-            yield Violation("I17", "a call for help reached no escalation", debt.cause.where)
+        named = NAMED.get(debt.cause.type)
+        if named is not None and not evidence.unsettled(debt.cause):
+            yield Violation("I17", f"{named} reached no escalation", debt.cause.where)
     commands = {(command.source, command.id): command for command in evidence.log.commands}
     for line in evidence.journal:
         if line.operation != "ask_for_help":

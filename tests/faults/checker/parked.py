@@ -7,15 +7,20 @@ from hashlib import sha256
 
 from tests.faults.checker.effects import CLOSES, owed
 from tests.faults.checker.evidence import Evidence
+from tests.faults.checker.frozen import RAISED
 from tests.faults.checker.history import PARKED, Event, Log, Violation, grouped
-from tests.faults.checker.ladders import EXHAUSTED, RAN_OUT, STEP
-from tests.faults.checker.raised import RAISED, TRIGGERS, raised_by
+from tests.faults.checker.ladders import RAN_OUT
+from tests.faults.checker.passing import HANDED_OVER
+from tests.faults.checker.raised import TRIGGERS, raised_by
+from tests.faults.checker.runs import EXHAUSTED, PASSED_ON, STEP
 
 SETTLED = ("trouble.record_replayed.v1", "trouble.record_discarded.v1")
 
 URGENT = {
     "escalation": frozenset(TRIGGERS),
-    "notifier": frozenset({STEP, EXHAUSTED, RAN_OUT, *CLOSES, "escalation.joined.v1", "escalation.lapsed.v1"}),
+    "notifier": frozenset(
+        {STEP, PASSED_ON, HANDED_OVER, EXHAUSTED, RAN_OUT, *CLOSES, "escalation.joined.v1", "escalation.lapsed.v1"}
+    ),
     "checkin": frozenset(CLOSES),
 }
 """Consumer to the types that it never holds back behind another record: they tell somebody, or resume a watch."""

@@ -2,52 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any, TypeAlias
+from typing import Any
 
-from tests.faults.checker.history import PARKED, instant
-
-Kind: TypeAlias = Callable[[Any], bool]
-
-
-def text(value: Any) -> bool:
-    """Say whether it is a text."""
-    return isinstance(value, str)
-
-
-def whole(value: Any) -> bool:
-    """Say whether it is a whole number."""
-    return isinstance(value, int) and not isinstance(value, bool)
-
-
-def moment(value: Any) -> bool:
-    """Say whether it is an instant with its zone."""
-    try:
-        return isinstance(value, str) and instant(value) is not None
-    except ValueError:
-        return False
-
-
-def perhaps(kind: Kind) -> Kind:
-    """Return the kind that may also be null, or missing."""
-    return lambda value: value is None or kind(value)
-
-
-def several(kind: Kind) -> Kind:
-    """Return the kind of a list."""
-    return lambda value: isinstance(value, list) and all(kind(item) for item in value)
-
-
-def having(**members: Kind) -> Kind:
-    """Return the kind of an object that has these members."""
-    return lambda value: isinstance(value, dict) and all(kind(value.get(name)) for name, kind in members.items())
-
+from tests.faults.checker.history import PARKED
+from tests.faults.checker.kinds import Kind, having, moment, perhaps, several, text, whole
 
 ASKS = several(having(notification_id=text, worker_id=text))
 EPISODE = {"escalation_id": text}
 ENDED = having(**EPISODE, asks=ASKS)
-LADDER = perhaps(having(steps=several(having())))
+TIME = perhaps(having(span=perhaps(text)))
+OUTCOME = having(code=text, leads_to=perhaps(text), after=perhaps(text), raises=perhaps(text))
+TASK = perhaps(having(outcomes=several(OUTCOME), take_within=TIME, finish_within=TIME))
+STEP = having(key=perhaps(text), then=perhaps(text), wait=perhaps(text), task=TASK)
+LADDER = perhaps(having(steps=several(STEP), repeat_every=TIME))
+OF_TASK = {**EPISODE, "ladder_no": whole, "step": whole, "by": text}
 ATTEMPT = {"notification_id": text, "message_id": text, "attempt": whole}
 SETTLED = having(parked_id=text)
 
@@ -62,9 +32,23 @@ SHAPES: Mapping[str, Kind] = MappingProxyType(
         "visit.reminder_due.v1": having(reminder_id=text, worker_id=text),
         "escalation.opened.v1": having(**EPISODE, trigger=text, trigger_event_id=text, ladder_no=whole, ladder=LADDER),
         "escalation.joined.v1": having(
-            **EPISODE, trigger=text, trigger_event_id=text, ladder_no=perhaps(whole), ladder=LADDER, asks=ASKS
+            **EPISODE,
+            trigger=text,
+            trigger_event_id=text,
+            ladder_no=perhaps(whole),
+            ladder=LADDER,
+            asks=ASKS,
+            stopped=perhaps(several(whole)),
         ),
-        "escalation.step_started.v1": having(**EPISODE, ladder_no=whole, step=whole, next_at=moment, asks=ASKS),
+        "escalation.step_started.v1": having(
+            **EPISODE, ladder_no=whole, step=whole, next_at=moment, asks=ASKS, passes_on_at=perhaps(moment)
+        ),
+        "escalation.task_taken.v1": having(**OF_TASK, handed_by=perhaps(text), passes_on_at=perhaps(moment)),
+        "escalation.task_handed_over.v1": having(**OF_TASK, to=text, asks=ASKS),
+        "escalation.task_passed_on.v1": having(
+            **{**OF_TASK, "by": perhaps(text)}, reason=text, asks=ASKS, passes_on_at=perhaps(moment)
+        ),
+        "escalation.task_done.v1": having(**OF_TASK, outcome=text, next_turn=perhaps(whole), next_at=perhaps(moment)),
         "escalation.exhausted.v1": having(**EPISODE, ladder_no=whole, round=whole, next_at=moment, asks=ASKS),
         "escalation.step_reached_nobody.v1": having(**EPISODE, ladder_no=whole, turn=whole, next_at=moment),
         "escalation.acknowledged.v1": having(**EPISODE, ladders=several(whole), runs_out_at=moment),
@@ -78,6 +62,7 @@ SHAPES: Mapping[str, Kind] = MappingProxyType(
             kind=text,
             asked_by=text,
             ladder_no=perhaps(whole),
+            step=perhaps(whole),
             messages=several(having(message_id=text)),
         ),
         "notification.attempt_started.v1": having(**ATTEMPT, call_id=perhaps(text)),

@@ -40,7 +40,7 @@ SHOWN: Mapping[str, str] = MappingProxyType(
             )
             SELECT visit_id AS where FROM said FULL JOIN checkin.visit v USING (visit_id)
             WHERE (newest, ended, said.missed) IS DISTINCT FROM (v.position, v.status = 'ended', v.missed)""",
-        # The newest event that changes anything of an episode; a trigger that joins without a ladder does not.
+        # The newest event that changes anything of an episode; one that joins without a ladder names somebody.
         "escalation does not show the episode as its newest event left it": """
             WITH said AS (
                 SELECT data ->> 'escalation_id' AS escalation_id, max(position) AS newest
@@ -49,7 +49,8 @@ SHOWN: Mapping[str, str] = MappingProxyType(
                     'escalation.opened.v1', 'escalation.exhausted.v1', 'escalation.acknowledged.v1',
                     'escalation.acknowledgement_ran_out.v1', 'escalation.resolved.v1', 'escalation.stood_down.v1',
                     'escalation.lapsed.v1'
-                ) OR (type = 'escalation.joined.v1' AND data ->> 'ladder_no' IS NOT NULL) GROUP BY 1
+                ) OR (type = 'escalation.joined.v1' AND (data ->> 'ladder_no' IS NOT NULL OR data ->> 'worker_id' IS NOT NULL))
+                GROUP BY 1
             )
             SELECT escalation_id AS where FROM said FULL JOIN escalation.escalation v USING (escalation_id)
             WHERE newest IS DISTINCT FROM v.position""",

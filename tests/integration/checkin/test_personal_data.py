@@ -30,6 +30,10 @@ async def _bodies_of_refusals(world: World, visit_id: str) -> str:
         (BEN, "POST", f"/visits/{visit_id}/refusal", {"reason": "too_late", "note": "canary"}),
         (ANNA, "POST", f"/visits/{visit_id}/canary", {"note": "canary"}),
         (BEN, "POST", "/assessments", RISK | {"controls": ["canary" * 100]}),
+        (ANNA, "PUT", f"/workers/{ANNA}/phones", {"mobile": "canary"}),
+        (ANNA, "PUT", f"/workers/{ANNA}/code-words", {"all_well": "Canary", "duress": "canary"}),
+        (ANNA, "PUT", f"/workers/{ANNA}/pins", {"pin": "canary", "duress_pin": "canary"}),
+        (ANNA, "POST", f"/visits/{visit_id}/situations", {"situation": "canary", "note": "canary"}),
         (BEN, "POST", "/assessments", RISK | {"controls": ["Canary waits"], "valid_until_at": "2001-01-01T00:00:00Z"}),
     ]
     texts = []
@@ -53,6 +57,11 @@ async def _tell(world: World) -> str:
         {"channel": "webhook", "address": "https://canary.example/x", "secret": "canary-secret"},
     ]
     await world.done(ANNA, "PUT", f"/workers/{ANNA}/contact-points", {"contact_points": points})
+    await world.done(ANNA, "PUT", f"/workers/{ANNA}/phones", {"mobile": "canary 07700 900123"})
+    await world.done(ANNA, "PUT", f"/workers/{ANNA}/code-words", {"all_well": "canary", "duress": "no canary"})
+    noted = {"situation": "unsafe", "note": "canary: the dog is loose"}
+    await world.done(ANNA, "POST", f"/visits/{visit_id}/situations", noted)
+    await world.done(ANNA, "POST", f"/workers/{ANNA}/situations", noted)
     await world.done(ANNA, "POST", f"/visits/{visit_id}/help", {"note": "canary: come quickly"})
     await world.done(ANNA, "POST", f"/workers/{ANNA}/help", {"note": "canary: come quickly"})
     await world.done(BEN, "POST", "/assessments", RISK | {"controls": ["Canary waits outside"], "notes": "canary"})

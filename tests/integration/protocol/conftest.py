@@ -1,0 +1,88 @@
+"""The four services at work on one log for the tests of a module; each story has a site of its own."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import pytest
+import pytest_asyncio
+
+from deploy.sinks import WebhookSink
+from shared.runtime import deadlines, feed
+from tests.support.fixtures import LOOK_EVERY
+from tests.support.protocol_story import Story
+from tests.support.protocol_world import COMMENCE, STAFF, STEPPING_STONES, Protocol, rules_of
+from tests.support.services import Installation, cloned
+
+SERVICES = ("checkin", "escalation", "notifier", "audit")
+
+Tell = Callable[..., Awaitable[Story]]
+"""Makes a site under a policy whose worker is on a visit."""
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def protocol(
+    template: str, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> AsyncIterator[Protocol]:
+    """An installation with both policies, whose services run."""
+    folder: Path = tmp_path_factory.mktemp("protocol")
+    key = folder / "wrapping.key"
+    key.write_text(secrets.token_hex(32))
+    async with AsyncExitStack() as stack:
+        patches = stack.enter_context(pytest.MonkeyPatch.context())
+        patches.setattr(feed, "LOOK_EVERY", LOOK_EVERY)
+        patches.setattr(deadlines, "POLL_EVERY", LOOK_EVERY)
+        suffix = "_" + request.module.__name__.rpartition(".")[2]
+        database = await stack.enter_async_context(cloned(template, suffix))
+        admin = await asyncpg.connect(database.admin, ssl=False)
+        stack.push_async_callback(admin.close)
+        installation = Installation(database, key, admin)
+        await installation.administrator()
+        sink = await stack.enter_async_context(WebhookSink(folder / "webhooks.jsonl"))
+        settings: dict[str, dict[str, Any]] = {"notifier": {"public_url": "http://front.test"}}
+        clients = {
+            name: await stack.enter_async_context(
+                installation.service(name, installation.token, **settings.get(name, {}))
+            )
+            for name in SERVICES
+        }
+        world = Protocol(installation, clients, sink)
+        for policy in (COMMENCE, STEPPING_STONES):
+            await world.adopt(rules_of(policy))
+        yield world
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def tell(protocol: Protocol) -> AsyncIterator[Tell]:
+    """Begin a story; when it has been told, the whole log is judged from outside."""
+    told: list[Story] = []
+
+    async def begin(policy: str, *, alone: bool = False, **plan: Any) -> Story:
+        """``alone``: at a site of its own, as people lose their roles in it."""
+        story = await protocol_site(protocol, policy, alone=alone)
+        told.append(story)
+        await story.visits(**plan)
+        return story
+
+    yield begin
+    for story in told:
+        await story.close()
+    await protocol.judge()
+
+
+async def protocol_site(protocol: Protocol, policy: str, *, alone: bool) -> Story:
+    """Return the site under a policy, made when it is first needed, or another one."""
+    if alone or policy not in protocol.made:
+        protocol.sites += 1
+        story = Story(protocol, policy, f"site{protocol.sites}", rules_of(policy), STAFF[policy])
+        await story.prepare()
+        if alone:
+            return story
+        protocol.made[policy] = story
+    made = protocol.made[policy]
+    return Story(protocol, policy, made.site_id, made.rules, made.staff, made.tokens, made.assessment_id)
