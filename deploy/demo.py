@@ -59,7 +59,7 @@ async def play(
 
     def show(arrival: Arrival) -> None:
         console.print(
-            f"[dim]{arrival.arrived_at:%H:%M:%S}[/dim]  [bold]{arrival.channel}[/bold] to {arrival.to}: {arrival.text.splitlines()[0]}"
+            f"[dim]{arrival.arrived_at:%H:%M:%S}[/dim]  [bold]{arrival.channel}[/bold] to {arrival.to}: {arrival.headline}"
         )
 
     messages = Messages(show)

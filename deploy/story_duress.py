@@ -77,10 +77,9 @@ async def _called(story: Story, who: str, visit_id: str, reference: str) -> None
 async def _safe_again(story: Story, who: str, worker_id: str, visit_id: str, **pin: str) -> None:
     """Resolve it once the police are with the worker, who then ends the visit."""
     await story.wait(timedelta(minutes=3))
-    found = await story.admin.get("/escalation/escalations", open="true")
-    escalation_id = next(one["escalation_id"] for one in found["escalations"] if one["visit_id"] == visit_id)
+    told = await story.messages.told(who, visit_id)
     resolution = {"confirmed_by": who, "how": "emergency_services"}
-    await story.clients[who].post(f"/escalation/escalations/{escalation_id}/resolution", resolution)
+    await story.clients[who].post(f"/escalation/escalations/{told['escalation_id']}/resolution", resolution)
     story.say(f"the police are with {worker_id} and have rung {who}: she is safe")
     await story.watch_resumed(visit_id)
     await story.clients[worker_id].post(f"/checkin/visits/{visit_id}/end", pin)

@@ -52,6 +52,12 @@ class Arrival:
         """What a webhook says, one by one: a call may carry many notifications."""
         return tuple(self.data.get("notifications", (self.data,)))
 
+    @property
+    def headline(self) -> str:
+        """What it says in one line: its first sentence, and what it gives somebody to do."""
+        to_do = [name for one in self.each if (name := _task_of(one))]
+        return f"{self.text.splitlines()[0]} To do: {'; '.join(to_do)}" if to_do else self.text.splitlines()[0]
+
 
 def _ignore(_: Arrival) -> None:
     """Show nobody what arrives."""
@@ -106,8 +112,9 @@ class Messages:
 
 
 def _task_of(told: Mapping[str, Any]) -> str | None:
-    """Return the name of the task that is offered, if one is."""
-    return None if told.get("task") is None else str(told["task"]["name"])
+    """Return the name of the task that is offered, if one is and its name is known."""
+    offered = told.get("task")
+    return None if offered is None else offered["name"]
 
 
 async def press(link: str, action: str, **fields: str) -> str:

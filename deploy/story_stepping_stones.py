@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from deploy.story import Story
 from deploy.story_messages import press, reply
-from deploy.story_stage import SITE, Person
+from deploy.story_stage import Person
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -81,10 +81,9 @@ class SteppingStones(Story):
         self.say("sam answers the webhook: he has taken it")
         await reply(told)
         await self.wait(timedelta(minutes=3))
-        found = await self.admin.get("/escalation/escalations", site_id=SITE)
-        escalation_id = next(one["escalation_id"] for one in found["escalations"] if one["visit_id"] == visit_id)
         await self.clients["sam"].post(
-            f"/escalation/escalations/{escalation_id}/resolution", {"confirmed_by": "sam", "how": "met_in_person"}
+            f"/escalation/escalations/{told['escalation_id']}/resolution",
+            {"confirmed_by": "sam", "how": "met_in_person"},
         )
         self.say("sam is with cleo: she is safe")
         await self.watch_resumed(visit_id)

@@ -55,9 +55,10 @@ class Known:
             case "site.registered.v1":
                 self.policy_of[data["site_id"]] = data["policy_id"]
             case "policy.adopted.v1":
-                ladders = data["policy"]["ladders"]
-                roles = frozenset(role for ladder in ladders for step in ladder["steps"] for role in step["notify"])
-                self.asked[data["policy_id"]] = roles
+                steps = [step for ladder in data["policy"]["ladders"] for step in ladder["steps"]]
+                tasks = [task for step in steps if (task := step.get("task"))]
+                told = [step["notify"] for step in steps] + [task["who"] for task in tasks]
+                self.asked[data["policy_id"]] = frozenset(role for roles in told for role in roles)
             case "worker.contact_points_set.v1":
                 (self.reachable.add if data["contact_points"] else self.reachable.discard)(data["worker_id"])
 

@@ -30,7 +30,7 @@ log = structlog.get_logger()
 
 
 def reactions(application: Application) -> list[Reaction]:
-    """Return the one reaction: triggers and troubles raise, replies acknowledge, what came ends the waiting for it."""
+    """Return the one reaction: triggers and troubles raise, replies take a task or acknowledge, what came ends the waiting for it."""
     commands = application.commands
 
     async def trigger(recorded: Recorded, cause: Cause, by: By) -> None:

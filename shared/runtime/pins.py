@@ -34,6 +34,9 @@ AFTER_A_WRONG_ONE = 2.0
 MOST_WAITING = 20
 """PINs of one person that wait to be judged; of more, the one that waited longest is sent back to be sent again."""
 
+HASHER = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
+"""OWASP's least for argon2id: what is hashed is keyed already, and many people check in at the same minute."""
+
 OF_WORKER = "SELECT pin_hash, duress_hash FROM pin WHERE worker_id = $1"
 
 # Give a person two PINs, or others.
@@ -50,9 +53,8 @@ class Pins:
     """The PINs of the installation. What comes in is a keyed hash of a PIN, never the PIN."""
 
     def __init__(self, keys: Pool) -> None:
-        """Use the keys database behind ``keys``. The parameters are OWASP's least: 200 people may check in at one minute."""
+        """Use the keys database behind ``keys``."""
         self._keys = keys
-        self._hasher = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
         self._lane = asyncio.Semaphore(AT_ONCE)
         self._waiting: dict[str, deque[asyncio.Future[None]]] = {}
 
@@ -71,7 +73,7 @@ class Pins:
             if row is None:  # removed while it waited
                 return "none_set"
             async with self._lane:
-                right, duress = await asyncio.to_thread(self._compare, row["pin_hash"], row["duress_hash"], shown)
+                right, duress = await asyncio.to_thread(_compare, row["pin_hash"], row["duress_hash"], shown)
             if not (right or duress):
                 pauses.append(AFTER_A_WRONG_ONE)
                 return "wrong"
@@ -80,22 +82,12 @@ class Pins:
     async def set(self, worker_id: str, pin: bytes, duress: bytes) -> None:
         """Give a person two PINs, or others."""
         async with self._lane:
-            hashes = [await asyncio.to_thread(self._hasher.hash, each) for each in (pin, duress)]
+            hashes = [await asyncio.to_thread(HASHER.hash, each) for each in (pin, duress)]
         await self._keys.execute(SET, worker_id, *hashes)
 
     async def remove(self, worker_id: str) -> None:
         """Let a person have no PINs any more."""
         await self._keys.execute(REMOVE, worker_id)
-
-    def _compare(self, pin_hash: str, duress_hash: str, shown: bytes) -> tuple[bool, bool]:
-        right, duress = self._matches(pin_hash, shown), self._matches(duress_hash, shown)
-        return right, duress
-
-    def _matches(self, one: str, shown: bytes) -> bool:
-        try:
-            return self._hasher.verify(one, shown)
-        except (VerificationError, InvalidHashError):
-            return False
 
     @asynccontextmanager
     async def _turn(self, worker_id: str) -> AsyncIterator[list[float]]:
@@ -134,6 +126,19 @@ class Pins:
                 newest.set_result(None)
                 return
         del self._waiting[worker_id]
+
+
+def _compare(pin_hash: str, duress_hash: str, shown: bytes) -> tuple[bool, bool]:
+    """Say of each whether it is this PIN. Both are looked at, whatever the first look says."""
+    right, duress = _matches(pin_hash, shown), _matches(duress_hash, shown)
+    return right, duress
+
+
+def _matches(one: str, shown: bytes) -> bool:
+    try:
+        return HASHER.verify(one, shown)
+    except (VerificationError, InvalidHashError):
+        return False
 
 
 def _send_back(future: asyncio.Future[None]) -> None:

@@ -53,6 +53,10 @@ WORDS = {"challenge": "How is the canary?", "all_well": "It sings", "duress": "I
 PINS = {"pin": "2580", "duress_pin": "8520"}
 WAITS, GOES, UNDER_WAY = {"visit_id": Fresh.PLANNED}, {"visit_id": Fresh.APPROVED}, {"visit_id": Fresh.STARTED}
 WORKER, EPISODE = {"worker_id": Fresh.SUBJECT}, {"escalation_id": Fresh.EPISODE}
+TASK = {"escalation_id": Fresh.TASKED, "task": "1-1"}
+HANDED, DONE = {"to": SUPERVISOR}, {"outcome": "no_answer", "note": "canary"}
+NOT_HELD = frozenset({409})
+"""Whoever may learns that they do not hold the task: nobody has taken it."""
 AUDITOR = {"worker_id": OPERATORS_AUDITOR}
 TOKEN = {"token_id": Fresh.TOKEN}
 
@@ -156,6 +160,10 @@ TABLE = (
         {"confirmed_by": SUPERVISOR, "how": "spoke_by_phone", "note": "canary"},
     ),
     Asked("POST /escalation/escalations/{escalation_id}/stand-down", EPISODE, {"reason": "mistake", "note": "canary"}),
+    Asked("POST /escalation/escalations/{escalation_id}/tasks/{task}/taking", TASK),
+    Asked("POST /escalation/escalations/{escalation_id}/tasks/{task}/handover", TASK, HANDED, answers=NOT_HELD),
+    Asked("POST /escalation/escalations/{escalation_id}/tasks/{task}/return", TASK, answers=NOT_HELD),
+    Asked("POST /escalation/escalations/{escalation_id}/tasks/{task}/outcome", TASK, DONE),
     # of notifier
     Asked("GET /notifier/notifications", query={"visit_id": Fresh.STARTED}),
     Asked("GET /notifier/notifications", query=EPISODE),

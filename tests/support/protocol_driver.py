@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from pydantic import TypeAdapter
+
 from services.escalation.domain import (
     ESCALATION,
     Acknowledge,
@@ -41,6 +43,8 @@ T0 = datetime(2026, 11, 24, 15, 0, tzinfo=UTC)
 
 MOMENT = timedelta(microseconds=1)
 """How long after its instant a deadline is seen to be due."""
+
+_TRIGGER: TypeAdapter[Trigger] = TypeAdapter(Trigger)
 
 VISIT = "visit1"
 EPISODE = f"{VISIT}.1"
@@ -116,6 +120,8 @@ class Driven:
                 return HandOverTask(EPISODE, task, act.who, act.to, self.directory, self.now)
             case "give_back":
                 return GiveBackTask(EPISODE, task, act.who, self.directory, self.now)
+            case "raise":
+                return self._raised(_TRIGGER.validate_python(act.outcome))
             case "acknowledge":
                 return Acknowledge(EPISODE, act.who, "api", None, self.now)
             case "resolve":

@@ -45,7 +45,7 @@ class Act(NamedTuple):
     at: int
     who: str
     what: str
-    """``take``, ``outcome``, ``give_back``, ``hand_over``, ``acknowledge``, ``resolve``."""
+    """``take``, ``outcome``, ``give_back``, ``hand_over``, ``acknowledge``, ``resolve``, or ``raise`` with the trigger as outcome."""
     ladder: int = 1
     step: int = 0
     outcome: str = ""
@@ -273,6 +273,11 @@ class Oracle:
 
     def act(self, act: Act) -> None:
         """Let somebody do something; where a rule says no, that is a row too."""
+        if act.what == "raise":
+            if self.over:
+                self._begin_anew()
+            self._raise(act.outcome, act.at)
+            return
         before = len(self.rows)
         refused = self._refused(act)
         if refused:
@@ -358,9 +363,12 @@ class Oracle:
         raises = next((one.get("raises") for one in outcomes if one["code"] == act.outcome), None)
         if not raises or act.who == self.worker:
             return "not_open"
-        self.over, self.runs, self.seen, self.owner, self.runs_out_at = False, [], [], "", None
+        self._begin_anew()
         self._raise(raises, act.at)
         return ""
+
+    def _begin_anew(self) -> None:
+        self.over, self.runs, self.seen, self.owner, self.runs_out_at = False, [], [], "", None
 
     def _lead(self, run: _Run, act: Act, outcome: Mapping[str, Any]) -> None:
         """Take the ladder where an outcome leads: never back, never later than it would have gone on."""

@@ -11,6 +11,7 @@ import httpx2
 
 from shared.contracts.base import stream_of
 from shared.contracts.envelope import Recorded
+from shared.contracts.escalations import EscalationOpened
 from tests.support.protocol_driver import row_of
 from tests.support.protocol_oracle import Act, Oracle, Row
 from tests.support.protocol_world import (
@@ -33,6 +34,9 @@ ROLES = ("administrator", "supervisor", "line_manager", "head_of_provision", "ds
 """Who can be told of an escalation."""
 
 
+HALF = timedelta(seconds=30)
+"""To what times are rounded: a story is told in minutes and halves, while services take moments."""
+
 OFFERS = frozenset({"step_started", "task_passed_on", "exhausted"})
 """Of these a table says whom they ask, of the rest who did it."""
 
@@ -43,7 +47,7 @@ RESOLVES = "sol"
 class Told(NamedTuple):
     """A line of a story's table: minutes after the trigger, what, who, and a clause that required it."""
 
-    minute: int
+    minute: float
     what: str
     who: str
     clause: str = ""
@@ -61,6 +65,8 @@ class Story:
     tokens: dict[str, str] = field(default_factory=dict)
     assessment_id: str = ""
     visit_id: str = ""
+    trigger: str = ""
+    escalation_id: str = ""
     opened_at: datetime | None = None
     at: int = 0
     """Seconds after the trigger to which the story has come."""
@@ -137,6 +143,23 @@ class Story:
         await self.do(WALT, "POST", f"{visit}/start", {"dynamic_assessment": answers})
         return self.visit_id
 
+    async def asks_for_help(self) -> None:
+        """Let Walt ask for help, on the visit if he is on one."""
+        about = f"visits/{self.visit_id}" if self.visit_id else f"workers/{self.id_of(WALT)}"
+        await self.do(WALT, "POST", f"/checkin/{about}/help", {"note": "It has got out of hand"})
+        await self.world.quiet()
+        await self.opened()
+
+    async def reports(self, situation: str) -> None:
+        """Let Walt say what is the matter; it may join what is open."""
+        about = f"visits/{self.visit_id}" if self.visit_id else f"workers/{self.id_of(WALT)}"
+        await self.do(WALT, "POST", f"/checkin/{about}/situations", {"situation": situation})
+        await self.world.quiet()
+        if self.opened_at is None:
+            await self.opened()
+        else:
+            self.acts.append(Act(self.at, self.id_of(WALT), "raise", outcome=situation))
+
     async def misses(self) -> None:
         """Let the agreed time of Walt's check-in pass, and its grace."""
         visit = await self.world.done("GET", f"/checkin/visits/{self.visit_id}")
@@ -147,7 +170,10 @@ class Story:
     async def opened(self) -> None:
         """Take the newest opening of an escalation as the minute from which all is counted."""
         openings = [one for one in await self.history() if one.envelope.type == "escalation.opened.v1"]
-        self.opened_at = openings[-1].envelope.recorded_at
+        opened = openings[-1].event
+        assert isinstance(opened, EscalationOpened)
+        self.trigger, self.escalation_id = opened.trigger, opened.escalation_id
+        self.opened_at, self.at, self.acts = openings[-1].envelope.recorded_at, 0, []
 
     @property
     def stream_id(self) -> str:
@@ -157,7 +183,7 @@ class Story:
     @property
     def escalation(self) -> str:
         """The address of the escalation."""
-        return f"/escalation/escalations/{self.visit_id or self.id_of(WALT)}.1"
+        return f"/escalation/escalations/{self.escalation_id}"
 
     async def history(self) -> list[Recorded]:
         """Return what the escalation consists of."""
@@ -186,7 +212,7 @@ class Story:
 
     async def task(self, key: str, ladder_no: int = 1) -> dict[str, Any]:
         """Return a task by the key of its step, as whoever may see all but the numbers sees it."""
-        shown = await self.shown(next(iter(self.staff)))
+        shown = await self.shown(RESOLVES)
         (task,) = [one for one in shown["tasks"] if (one["key"], one["ladder_no"]) == (key, ladder_no)]
         return dict(task)
 
@@ -220,7 +246,8 @@ class Story:
         about = f"visits/{self.visit_id}" if self.visit_id else f"workers/{self.id_of(WALT)}"
         timeline = await self.do(AUDITOR, "GET", f"/audit/{about}/timeline")
         happened = [line for line in timeline["lines"] if line["kind"] == "happened"]
-        lines = [line for line in happened if line["what"].startswith("escalation.")]
+        lines = [line for line in happened if line["details"].get("escalation_id") == self.escalation_id]
+        lines = [line for line in lines if line["what"].startswith("escalation.")]
         runs = {
             line["details"]["ladder_no"]: line["details"]["trigger"] for line in lines if "trigger" in line["details"]
         }
@@ -230,7 +257,8 @@ class Story:
         assert self.opened_at is not None
         after = datetime.fromisoformat(line["recorded_at"]) - self.opened_at
         details, (_, what, _) = line["details"], line["what"].split(".")
-        people = [ask["worker_id"] for ask in details.get("asks", ())] if what in OFFERS else [line["actor"]]
+        by = details.get("by") or line["actor"]
+        people = [ask["worker_id"] for ask in details.get("asks", ())] if what in OFFERS else [by]
         who = "" if what in {"opened", "joined"} else " ".join(sorted(map(self.name_of, people)))
         of = [str(details[name]) for name in ("trigger", "reason", "outcome", "round") if name in details]
         if details.get("step"):
@@ -238,12 +266,12 @@ class Story:
             of.insert(0, steps[details["step"] - 1].get("key", str(details["step"])))
         late = " late" if details.get("late") is True else ""
         clause = line["clauses"][0] if line["clauses"] else "ours" if line["ours"] else ""
-        return Told(round(after / timedelta(minutes=1)), f"{what} {' '.join(of)}".strip() + late, who, clause)
+        return Told(round(after / HALF) / 2, f"{what} {' '.join(of)}".strip() + late, who, clause)
 
-    async def is_told_as(self, *table: tuple[int, str, str, str]) -> None:
+    async def is_told_as(self, *table: tuple[float, str, str, str]) -> None:
         """Hold that this is what the timeline says, and that its times are the oracle's."""
         told = await self.told()
-        assert told == list(table), "\n".join(f"{tuple(one)}," for one in told)
+        assert told == list(table), "\n".join(f"({one.minute:g}, {str(one[1:])[1:]}," for one in told)
         assert await self.rows() == self.foretold()
 
     async def close(self) -> None:
@@ -253,26 +281,28 @@ class Story:
             await self.do(RESOLVES, "POST", f"{self.escalation}/resolution", safe)
         await self.world.quiet()
         visit = f"/checkin/visits/{self.visit_id}"
-        if (await self.do(RESOLVES, "GET", visit))["status"] == "started":
+        if self.visit_id and (await self.do(RESOLVES, "GET", visit))["status"] == "started":
             await self.do(WALT, "POST", f"{visit}/end", {})
-            await self.do(WALT, "POST", f"{visit}/report", {})
+            await self.do(WALT, "POST", f"{visit}/report", {"went": "well"})
         await self.world.quiet()
 
     async def rows(self) -> list[Row]:
-        """Return what the log has of the escalation, as rows of the oracle's, to the nearest minute."""
+        """Return what the log has of the escalation, as rows of the oracle's, to the nearest half minute."""
         await self.world.quiet()
         assert self.opened_at is not None
         found = [
-            row_of(recorded.event, recorded.envelope.recorded_at, self.opened_at) for recorded in await self.history()
+            row_of(recorded.event, recorded.envelope.recorded_at, self.opened_at)
+            for recorded in await self.history()
+            if getattr(recorded.event, "escalation_id", None) == self.escalation_id
         ]
-        return [to_the_minute(row) for row in found if row is not None]
+        return [to_the_half_minute(row) for row in found if row is not None]
 
-    def foretold(self, trigger: str = "check_in_missed") -> list[Row]:
+    def foretold(self) -> list[Row]:
         """Return what the oracle says of the same, up to the minute that the story has come to."""
         holders = {role: [self.id_of(one) for one in self._holding(role)] for role in ROLES}
         ladders = {ladder["trigger"]: ladder for ladder in self.rules["ladders"]}
         oracle = Oracle(ladders, holders, self.id_of(WALT))
-        return [to_the_minute(row) for row in oracle.tell(trigger, self.acts, self.at)]
+        return [to_the_half_minute(row) for row in oracle.tell(self.trigger, self.acts, self.at)]
 
     def _holding(self, role: str) -> Iterator[str]:
         yield from (one for one, held in self.staff.items() if held == role and one not in self.gone)
@@ -280,6 +310,6 @@ class Story:
             yield OPERATOR
 
 
-def to_the_minute(row: Row) -> Row:
-    """Return a row with its time as the nearest whole minute, in seconds."""
-    return row._replace(at=round(row.at / 60) * 60)
+def to_the_half_minute(row: Row) -> Row:
+    """Return a row with its time to the nearest half minute, in seconds."""
+    return row._replace(at=round(row.at / 30) * 30)

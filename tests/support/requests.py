@@ -40,6 +40,7 @@ from tests.support.things import (
     queued_for,
     sites,
     step_of,
+    tasked_for,
     visit_of,
 )
 
@@ -107,6 +108,7 @@ class Fresh(StrEnum):
     APPROVED = "one that is approved"
     STARTED = "one that is under way"
     EPISODE = "an escalation about one that is under way"
+    TASKED = "an escalation about one, whose first step is a task that nobody holds"
     NOTIFICATION = "a notification of that escalation"
     ENDED = "a visit of theirs that has ended"
     TEST = "a test alarm for them"
@@ -254,7 +256,7 @@ class Desk:
                 Fresh.SUBJECT: subject,
                 Fresh.TOKEN: f"{visit_id}-token",
                 **dict.fromkeys((Fresh.PLANNED, Fresh.APPROVED, Fresh.STARTED, Fresh.ENDED), visit_id),
-                Fresh.EPISODE: f"{visit_id}.1",
+                **dict.fromkeys((Fresh.EPISODE, Fresh.TASKED), f"{visit_id}.1"),
                 Fresh.NOTIFICATION: f"{visit_id}.1.1",
                 Fresh.TEST: f"{visit_id}-test",
                 Fresh.LOGIN: f"login-{subject}",
@@ -271,6 +273,9 @@ class Desk:
         if things & {Fresh.EPISODE, Fresh.NOTIFICATION}:
             opened = (of_visit("escalation", it, it, opened_for(it, subject)) for it in visits)
             await self.append("escalation", *opened)
+        if Fresh.TASKED in things:
+            tasked = (of_visit("escalation", it, it, *tasked_for(it, subject)) for it in visits)
+            await self.append("escalation", *tasked)
         if Fresh.NOTIFICATION in things:
             queued = (of_visit("notification", f"{it}.1.1", it, queued_for(it, subject)) for it in visits)
             await self.append("notifier", *queued)

@@ -10,9 +10,11 @@ from datetime import UTC, datetime, timedelta
 from shared.contracts.asks import Ask
 from shared.contracts.base import Cites, Event, stream_of
 from shared.contracts.escalations import EscalationOpened, StepStarted
+from shared.contracts.ladders import Outcome, Task
 from shared.contracts.notifications import Message, NotificationQueued
 from shared.contracts.policy import Policy
 from shared.contracts.roles import OWN, PERMISSIONS, Role
+from shared.contracts.spans import Timed
 from shared.contracts.visits import (
     AssessmentRecorded,
     PolicyAdopted,
@@ -121,6 +123,23 @@ def step_of(opened: EscalationOpened) -> StepStarted:
         next_at=LATER,
         cites=Cites(),
     )
+
+
+def tasked_for(visit_id: str, worker_id: str) -> tuple[EscalationOpened, StepStarted]:
+    """Return an escalation whose first step is a task, which the supervisor is offered."""
+    opened = opened_for(visit_id, worker_id)
+    assert opened.ladder
+    span = Timed(span=timedelta(minutes=5), cites=Cites())
+    task = Task(
+        who=(Role.SUPERVISOR,),
+        outcomes=(Outcome(code="no_answer", says="Nobody answers", leads_to="next", cites=Cites()),),
+        take_within=span,
+        finish_within=span,
+    )
+    first = opened.ladder.steps[0].model_copy(update={"notify": (), "task": task})
+    ladder = opened.ladder.model_copy(update={"steps": (first, *opened.ladder.steps[1:])})
+    started = step_of(opened).model_copy(update={"task": True})
+    return opened.model_copy(update={"ladder": ladder}), started
 
 
 def queued_for(visit_id: str, worker_id: str) -> NotificationQueued:

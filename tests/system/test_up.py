@@ -346,7 +346,7 @@ def test_a_policy_file_is_checked_without_a_server(tmp_path: Path) -> None:
     wrong.write_text('policy_id = "x"\n')
     bad = run("policy", "check", str(wrong))
     assert bad.returncode == 1
-    assert "wrong.toml: check_ins" in bad.stderr
+    assert "wrong.toml:1: check_ins: is missing" in bad.stderr
     assert "Traceback" not in bad.stderr
 
 

@@ -82,7 +82,7 @@ async def _task(application: Application, account: Account, task: TaskAccount, i
 async def _done(keyring: Keyring, done: Done) -> dict[str, Any]:
     return {
         "by": done.by,
-        "at": done.at,
+        "at": done.said_at,
         "outcome": done.outcome,
         "answers": done.answers,
         "left_at": done.left_at,

@@ -21,6 +21,7 @@ class Triggering:
     """A trigger of the episode: the first opened it, the others joined."""
 
     trigger: Trigger
+    trigger_event_id: str
     triggered_at: datetime
     due_at: datetime | None
     ladder_no: int | None

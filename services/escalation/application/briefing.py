@@ -79,7 +79,7 @@ async def briefing_of(pool: Pool, keyring: Keyring, account: Account, task: Task
     code_words = await _code_words(keyring, [recorded.event for recorded in worker]) if task.task.code_words else None
     if calls == "emergency_services":
         numbers = tuple(ToRing(calls, "Emergency services", number) for number in EMERGENCY_NUMBERS)
-        return Briefing(numbers, code_words, await read_out_of(pool, keyring, account, visit))
+        return Briefing(numbers, code_words, await read_out_of(pool, keyring, account, visit, worker))
     if calls == "visit_contacts":
         return Briefing(await _contacts(keyring, [recorded.event for recorded in visit]), code_words)
     if calls is None:

@@ -80,7 +80,7 @@ async def seal(keyring: Keyring, opened: EscalationOpened, text: str | None, *, 
     except LOST:
         if needed:
             raise
-        log.error("not_sealed_so_left_out", escalation_id=opened.escalation_id)
+        log.warning("not_sealed_so_left_out", escalation_id=opened.escalation_id)
         return None
 
 

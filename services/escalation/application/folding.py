@@ -88,7 +88,8 @@ def _apply(account: Account, recorded: Recorded) -> Account:
         case EscalationJoined(part=part) | StepStarted(part=part) | EscalationExhausted(part=part) if part > 1:
             return _go_on(account, recorded.event)
         case EscalationOpened() | EscalationJoined() as event:
-            triggering = Triggering(event.trigger, at, event.due_at, event.ladder_no, event.late, event.trouble)
+            known = (event.due_at, event.ladder_no, event.late, event.trouble)
+            triggering = Triggering(event.trigger, event.trigger_event_id, at, *known)
             if isinstance(event, EscalationJoined) and event.worker_id:  # only now somebody knows whom it is about
                 account = replace(account, opened=account.opened.model_copy(update={"worker_id": event.worker_id}))
             stopped = account.stopped.union(getattr(event, "stopped", ()))

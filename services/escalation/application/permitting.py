@@ -83,6 +83,6 @@ def _named(opened: EscalationOpened, events: Sequence[Event]) -> EscalationOpene
 async def _site_of(commands: Commands, subject: str) -> str | None:
     """Return the site of the visit or worker whose episode somebody asks for; None where there is neither."""
     streams = [stream_of(kind, subject) for kind in ("visit", "worker")]
-    loaded = await load(commands.pool, streams, tails=dict.fromkeys(streams, 1), lenient=True)
+    loaded = await load(commands.pool, streams, lenient=True)
     known = [recorded.envelope.site_id for stream_id in streams for recorded in loaded[stream_id].history]
     return next((site_id for site_id in known if site_id), None)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from services.escalation.application.people import name_of, opened
 from shared.contracts.awaited import CheckInMissed
-from shared.contracts.situations import VisitSituationReported
+from shared.contracts.situations import VisitSituationReported, WorkerSituationReported
 from shared.contracts.visits import (
     CheckInRecorded,
     LateCheckInRecorded,
@@ -19,6 +19,7 @@ from shared.contracts.visits import (
     VisitHelpRequested,
     VisitPlanned,
     VisitStarted,
+    WorkerHelpRequested,
 )
 
 if TYPE_CHECKING:
@@ -39,20 +40,24 @@ _HEARD: dict[type[Event], str] = {
     LateCheckInRecorded: "checked_in_late",
     VisitExtended: "extended_the_visit",
     VisitHelpRequested: "asked_for_help",
+    WorkerHelpRequested: "asked_for_help",
     VisitEnded: "ended_the_visit",
 }
 """By what the worker was heard of, as far as the records say it."""
+
+_IN_WORDS = (VisitHelpRequested, WorkerHelpRequested, VisitSituationReported, WorkerSituationReported)
+"""What may come with words of whoever asked for help or reported something."""
 
 
 @dataclass(frozen=True)
 class Known:
     """One thing that is known, with when it was recorded."""
 
-    at: datetime
+    recorded_at: datetime
     kind: str
     """``trigger``, ``outcome``, or what the worker did."""
     what: str
-    """The code of a trigger or an event; of an outcome, the task and what its button said."""
+    """The code of a trigger or an event; of an outcome, what its button said and the task."""
     left_at: datetime | None = None
     note: str | None = None
 
@@ -78,14 +83,18 @@ class ReadOut:
     """Names of those who know of it."""
 
 
-async def read_out_of(pool: Pool, keyring: Keyring, account: Account, visit: Sequence[Recorded]) -> ReadOut:
-    """Return what to read out of an escalation, from its account and the history of its visit."""
+async def read_out_of(
+    pool: Pool, keyring: Keyring, account: Account, visit: Sequence[Recorded], worker: Sequence[Recorded]
+) -> ReadOut:
+    """Return what to read out of an escalation, from its account and the histories of its visit and its worker."""
     events = [recorded.event for recorded in visit]
     planned = next((event for event in events if isinstance(event, VisitPlanned)), None)
     missed = next((event for event in reversed(events) if isinstance(event, CheckInMissed)), None)
     ends = [event.expected_end_at for event in events if isinstance(event, VisitPlanned | VisitExtended)]
-    heard = next((recorded for recorded in reversed(visit) if type(recorded.event) in _HEARD), None)
-    known = [*_of_escalation(account), *await _of_visit(keyring, visit)]
+    raised = {one.trigger_event_id for one in account.triggers}
+    told = [*visit, *(recorded for recorded in worker if recorded.envelope.event_id in raised)]
+    heard = next((recorded for recorded in reversed(told) if type(recorded.event) in _HEARD), None)
+    known = [*await _of_escalation(keyring, account), *await _told(keyring, told)]
     return ReadOut(
         who=await name_of(pool, keyring, account.opened.worker_id),
         place=await opened(keyring, planned.place) if planned and planned.place else NO_PLACE,
@@ -95,30 +104,31 @@ async def read_out_of(pool: Pool, keyring: Keyring, account: Account, visit: Seq
         due_at=missed.due_at if missed else None,
         missed_at=missed.missed_at if missed else None,
         expected_end_at=ends[-1] if ends else None,
-        known=tuple(sorted(known, key=lambda one: one.at)),
+        known=tuple(sorted(known, key=lambda one: one.recorded_at)),
         equipment=planned.equipment if planned else (),
         told=tuple([await name_of(pool, keyring, worker_id) for worker_id in account.told]),
     )
 
 
-def _of_escalation(account: Account) -> list[Known]:
+async def _of_escalation(keyring: Keyring, account: Account) -> list[Known]:
     triggers = [Known(one.triggered_at, "trigger", one.trigger) for one in account.triggers]
     outcomes = []
     for task in account.tasks:
         if task.done is not None:
             outcome = task.task.outcome(task.done.outcome)
-            said = f"{task.step.name}: {outcome.says if outcome else task.done.outcome}"
-            outcomes.append(Known(task.done.at, "outcome", said, task.done.left_at))
-    return [*triggers, *outcomes]
+            said = f"{outcome.says if outcome else task.done.outcome} ({task.step.name})"
+            note = await opened(keyring, task.done.note) if task.done.note else None
+            outcomes.append(Known(task.done.said_at, "outcome", said, task.done.left_at, note))
+    return [*outcomes, *triggers]  # one that raises stands before what it raised
 
 
-async def _of_visit(keyring: Keyring, visit: Sequence[Recorded]) -> list[Known]:
+async def _told(keyring: Keyring, told: Sequence[Recorded]) -> list[Known]:
     """Return what the worker or somebody else reported, with their words; a plain check-in is no news."""
     known = []
-    for recorded in visit:
+    for recorded in told:
         event, at = recorded.event, recorded.recorded_at
-        if isinstance(event, VisitHelpRequested | VisitSituationReported) and event.note:
-            what = "help" if isinstance(event, VisitHelpRequested) else event.situation
+        if isinstance(event, _IN_WORDS) and event.note:
+            what = "help" if isinstance(event, VisitHelpRequested | WorkerHelpRequested) else event.situation
             known.append(Known(at, "words", what, note=await opened(keyring, event.note)))
         elif isinstance(event, LateCheckInRecorded | VisitEnded):
             known.append(Known(at, "visit", _HEARD[type(event)]))

@@ -28,7 +28,7 @@ class Done:
     """What came of a task, as whoever did it said."""
 
     by: str
-    at: datetime
+    said_at: datetime
     outcome: str
     answers: Mapping[str, str]
     left_at: datetime | None

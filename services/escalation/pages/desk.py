@@ -30,7 +30,7 @@ class Desk:
     others: tuple[TaskAccount, ...]
     """What others have, and what was done or stopped."""
     heard: TaskAccount | None
-    """The newest task of others, of none or of the past whose outcome they may have heard themselves: one that raises."""
+    """The newest task that is not theirs of which they may know an outcome that raises: by chance, late, after its end."""
     written: Mapping[str, tuple[str, ...]]
     """What was written about each task that is done: the reference of a call, a note."""
 
@@ -47,7 +47,7 @@ async def desk_of(application: Application, account: Account, identity: Identity
     heard = [
         task
         for task in account.tasks
-        if task not in held and me in task.people and any(outcome.raises not in known for outcome in task.raising)
+        if task not in held and any(outcome.raises not in known for outcome in task.raising)
     ]
     briefed = [(task, await application.briefing_of(account, task, identity)) for task in held]
     written = {str(task.no): await _written(application, task) for task in account.tasks}

@@ -1,6 +1,7 @@
 """I6: no attempt of what nobody needs to hear of any more: of a ladder that is held or was stopped, of a task that is taken.
 
-By positions alone: an attempt is guarded by the version of the stream that asked for it.
+And I8: nothing is withdrawn that is still wanted. By positions alone: attempts and withdrawals are guarded by the version
+of the stream that asked.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
+from tests.faults.checker.episodes import ENDS, OPENED
 from tests.faults.checker.evidence import Evidence
 from tests.faults.checker.history import Event, Violation
 from tests.faults.checker.passing import HANDED_OVER
@@ -28,6 +30,9 @@ TaskKey: TypeAlias = tuple[int | None, int | None]
 class Asking:
     """What one stream wants told, at one position of the log."""
 
+    episode: str | None = None
+    """The newest one."""
+    over: bool = False
     held: set[int] = field(default_factory=set)
     stopped: set[int] = field(default_factory=set)
     had: dict[TaskKey, str] = field(default_factory=dict)
@@ -42,6 +47,8 @@ class Asking:
     def see(self, event: Event) -> None:
         """Take one event of the stream."""
         data = event.data
+        self.episode = data.get("escalation_id", self.episode)
+        self.over = self.over or event.type in ENDS
         if event.type == "escalation.acknowledged.v1":
             self.held.update(data["ladders"])
         elif event.type == "escalation.acknowledgement_ran_out.v1":
@@ -78,15 +85,20 @@ class Asking:
             return "an attempt although somebody has acknowledged"
         return None
 
+    def wants(self, asked: Mapping[str, Any]) -> bool:
+        """Say whether a notification is wanted: never after its episode, but for the word that it is over."""
+        over = self.over or asked.get("escalation_id") not in (None, self.episode)
+        return self.wrong(asked) is None and (asked["kind"] == "all_clear" or not over)
+
 
 def judge_calls(evidence: Evidence) -> Iterator[Violation]:
     """Return attempts of what nobody wanted any more. An acknowledgement holds until it runs out or a new episode opens."""
     asking: defaultdict[str, Asking] = defaultdict(Asking)
     queued: dict[str, Mapping[str, Any]] = {}
     for event in evidence.log.events:
-        if event.type == "escalation.opened.v1":
-            asking[event.stream_id] = Asking()
-        elif event.stream_id.startswith("escalation-"):
+        if event.stream_id.startswith("escalation-"):
+            if event.type == OPENED:
+                asking[event.stream_id] = Asking()
             asking[event.stream_id].see(event)
         elif event.type == "notification.queued.v1":
             queued[event.data["notification_id"]] = event.data
@@ -96,3 +108,8 @@ def judge_calls(evidence: Evidence) -> Iterator[Violation]:
                 yield Violation("I6", "an attempt of a notification that was not queued", event.where)
             elif found := asking[asked["asked_by"]].wrong(asked):
                 yield Violation("I6", found, event.where)
+        elif event.type == "notification.withdrawn.v1":
+            asked = queued.get(event.data["notification_id"])
+            asker = None if asked is None or asked["asked_by"] in evidence.log.torn else asking.get(asked["asked_by"])
+            if asked is not None and asker is not None and asker.wants(asked):
+                yield Violation("I8", "a notification was withdrawn that somebody still wanted", event.where)

@@ -61,6 +61,7 @@ SHAPES: Mapping[str, Kind] = MappingProxyType(
             recipient_id=text,
             kind=text,
             asked_by=text,
+            escalation_id=perhaps(text),
             ladder_no=perhaps(whole),
             step=perhaps(whole),
             messages=several(having(message_id=text)),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.faults.judging.verdict import ARRIVALS, arrival, verdict
-from tests.faults.made_up import Fact, Story, ask, changed, entered, step, told, with_also, without
+from tests.faults.made_up import Fact, Story, ask, changed, entered, iso, step, told, with_also, without
 
 if TYPE_CHECKING:
     from tests.faults.made_up_log import Connection
@@ -75,7 +75,9 @@ async def test_a_notification_that_was_withdrawn_at_once_needs_no_attempt(
         Fact(f"gone-{one}", 150.1, f"notification-{one}", "notification.withdrawn.v1", {"notification_id": one})
         for one in BUNDLED
     ]
-    assert await verdict(connection, tmp_path, with_bundle(*gone)) == []
+    held = {"escalation_id": "v1.2", "ladders": [1], "runs_out_at": iso(165)}
+    taken = Fact("taken", 150.08, "escalation-v1", "escalation.acknowledged.v1", held)
+    assert await verdict(connection, tmp_path, with_bundle(taken, *gone)) == []
 
 
 def calls(number: int, seconds: float) -> Story:

@@ -29,6 +29,17 @@ from tests.faults.made_up_tasks import (
 if TYPE_CHECKING:
     from tests.faults.made_up_log import Connection
 
+FIRST = ("attempt-v4.1.1", "entry-v4.1.1")
+SECOND = ("queued-v4.1.2", "attempt-v4.1.2", "entry-v4.1.2")
+
+
+def withdrawn(notification_id: str, minutes: float) -> Fact:
+    """Return that nothing more is sent for a notification."""
+    stream, data = f"notification-{notification_id}", {"notification_id": notification_id}
+    visit_id = notification_id.partition(".")[0]
+    return Fact(f"gone-{notification_id}", minutes, stream, "notification.withdrawn.v1", data, visit_id=visit_id)
+
+
 SOUND: dict[str, Story] = {
     "as it was made up": WORK,
     "a task of a ladder that went on is done late and changes nothing": with_more(
@@ -36,6 +47,11 @@ SOUND: dict[str, Story] = {
     ),
     "an outcome that leads back changes nothing": with_more(
         takes("late-takes", 51, "v4.1", 2, "ben"), done("late", 52, "v4.1", 2, "ben", "no_answer")
+    ),
+    "what nobody had tried to tell is withdrawn when the task is taken": with_more(
+        withdrawn("v4.1.2", 23.01),
+        *asked("v4.1.2", 22.99, "ben", "task", 1, 1)[:1],
+        instead_of=SECOND,
     ),
     "a task is given back at once and taken again": with_more(
         passes("given-back", 31.5, "v4.1", 2, "given_back", "anna", v4_1_9="cai"),
@@ -88,7 +104,6 @@ def _later(fact: Fact) -> Fact:
     return replace(fact, minutes=fact.minutes + 0.5, data=data)
 
 
-SECOND = ("queued-v4.1.2", "attempt-v4.1.2", "entry-v4.1.2")
 FROM_ROUND_2 = ("round-2-4", "anna-rings", "called", "in-hand", "resolve-4")
 SPOILT: dict[str, tuple[Story, set[str], str]] = {
     "two people hold a task at once": (
@@ -170,6 +185,21 @@ SPOILT: dict[str, tuple[Story, set[str], str]] = {
         with_more(*once_more("v4.1.5", 66.5, "ben")),
         {"I6"},
         "although somebody has acknowledged",
+    ),
+    "an offer of a task is withdrawn while the task is free": (
+        with_more(withdrawn("v4.1.1", 20.1), instead_of=FIRST),
+        {"I8"},
+        "withdrawn that somebody still wanted",
+    ),
+    "an offer of a task that passed on is withdrawn because it was taken once": (
+        with_more(withdrawn("v4.1.5", 35.1), instead_of=("attempt-v4.1.5", "entry-v4.1.5")),
+        {"I8"},
+        "withdrawn that somebody still wanted",
+    ),
+    "a handover is withdrawn that was not answered": (
+        with_more(withdrawn("v4.1.3", 24.1), instead_of=("attempt-v4.1.3", "entry-v4.1.3")),
+        {"I8"},
+        "withdrawn that somebody still wanted",
     ),
     "an untaken task passes on late": (
         half_a_minute_later("untaken", *SECOND),
@@ -282,7 +312,7 @@ SPOILT: dict[str, tuple[Story, set[str], str]] = {
     ),
     "a task of a ladder that was stopped is taken": (
         with_more(takes("ben-takes-5", 22.5, "v5.1", 1, "ben"), instead_of=("takes-5", "word")),
-        {"I3", "I7"},
+        {"I7"},
         "a task of a ladder that was stopped goes on",
     ),
     "a task of a ladder that was stopped is done, and that is no trigger": (

@@ -12,6 +12,7 @@ from typing import Any
 import asyncpg
 import httpx2
 import pytest
+from argon2 import PasswordHasher
 
 from shared.contracts.base import OPERATOR_SITE
 from shared.contracts.situations import VisitDuressSignalled, WorkerDuressSignalled
@@ -35,6 +36,7 @@ MASKS = ((INSTANT, "AT"), (r"[0-9a-f]{32}", "ID"), (r'"position":\d+', '"positio
 @pytest.fixture(autouse=True)
 def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pins, "AFTER_A_WRONG_ONE", 0.0)
+    monkeypatch.setattr(pins, "HASHER", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
 
 
 def masked(answer: httpx2.Response) -> tuple[int, dict[str, str], str]:
@@ -365,6 +367,18 @@ async def test_a_command_that_was_taken_and_not_answered_has_its_duress_recorded
     assert await signalled(world) == []
     await world.done(ANNA, "POST", path, body, headers=key)
     assert len(await signalled(world)) == 1
+
+
+async def test_duress_on_a_repeat_is_not_taken_for_recorded_because_there_was_duress_before(world: World) -> None:
+    await with_pins(world)
+    visit_id, key = await world.started(), {"Idempotency-Key": "one"}
+    path = f"/visits/{visit_id}/check-ins"
+    await world.done(ANNA, "POST", path, {"pin": DURESS})
+    first = await world.done(ANNA, "POST", path, {"pin": PIN}, headers=key)
+    assert len(await signalled(world)) == 1
+    for _ in range(2):
+        assert await world.done(ANNA, "POST", path, {"pin": DURESS}, headers=key) == first
+    assert len(await signalled(world)) == 2
 
 
 # ---------------------------------------------------------------------------------------------------------- what is on record

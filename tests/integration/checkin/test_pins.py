@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 
 import asyncpg
 import pytest
+from argon2 import PasswordHasher
 
 from shared.contracts.situations import WorkerDuressSignalled
 from shared.runtime import pins
@@ -24,6 +25,7 @@ OTHERS = {"pin": "1357", "duress_pin": "7531"}
 @pytest.fixture(autouse=True)
 def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pins, "AFTER_A_WRONG_ONE", 0.0)
+    monkeypatch.setattr(pins, "HASHER", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
 
 
 async def checks_in(world: World, visit_id: str, pin: str | None = None) -> int:

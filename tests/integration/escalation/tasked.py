@@ -92,7 +92,9 @@ RING_CONTACTS = step(
 RING_HOME = step("ring_home", "Ring them at home", task(SAFE, NO_ANSWER, who=Role.SUPERVISOR, calls="worker_home"))
 LINE_MANAGER = step("line_manager", "Take it further", task(IN_HAND, EMERGENCY, who=Role.LINE_MANAGER), "exhausted")
 CALL_999 = step("emergency_services", "Have 999 called", task(CALLED, who=Role.SUPERVISOR, calls="emergency_services"))
-UNNOTICED = step("emergency_services", "Call unnoticed", task(CALLED, IN_HAND, who=Role.LINE_MANAGER))
+UNNOTICED = step(
+    "emergency_services", "Call unnoticed", task(CALLED, IN_HAND, who=Role.LINE_MANAGER, calls="emergency_services")
+)
 
 
 def policy_with_tasks() -> Policy:

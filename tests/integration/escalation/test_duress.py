@@ -1,8 +1,10 @@
 """Duress and what somebody reports: what opens or joins an escalation, and what the list says of it."""
 
 from shared.contracts.escalations import EscalationJoined, EscalationOpened
+from shared.contracts.grants import GrantGiven
 from shared.contracts.ladders import Situation
 from shared.contracts.notifications import NotReached
+from shared.contracts.roles import Role
 from shared.contracts.situations import (
     VisitDuressSignalled,
     VisitSituationReported,
@@ -10,10 +12,12 @@ from shared.contracts.situations import (
     WorkerSituationReported,
 )
 from shared.contracts.tasks import TaskPassedOn
+from shared.contracts.troubles import UNKNOWN_WORKER, trouble_stream
 from tests.integration.escalation.conftest import EPISODE, STREAM, VISIT, World
 from tests.integration.escalation.planned import at_visit, opened, plan
 from tests.integration.escalation.tasked import STEP_WAIT, about_walt, act, adopt, steps, tasked
-from tests.support.history import LIZ, OLGA, POLICY, SAM, SITE, SUE, WALT, missed_visit, record
+from tests.integration.escalation.test_troubles import parked
+from tests.support.history import LIZ, OLGA, POLICY, SAM, SITE, SUE, WALT, help_at_visit, missed_visit, record
 from tests.support.services import bearer
 
 __all__ = ["tasked"]
@@ -112,6 +116,23 @@ async def test_a_matter_of_safeguarding_runs_beside_and_the_list_goes_on_saying_
         ("check_in_missed", 1),
         ("safeguarding", 2),
     ]
+
+
+async def test_whoever_is_named_only_later_finds_the_escalation_no_more(world: World) -> None:
+    installation = world.installation
+    stream_id = trouble_stream("checkin", VISIT)
+    await record(installation, "checkin", stream_id, parked(VISIT), visit_id=VISIT, site_id=SITE)
+    await installation.quiet()
+    assert (await opened(installation, STREAM)).worker_id == UNKNOWN_WORKER
+    granted = GrantGiven(site_id=SITE, worker_id=WALT, role=Role.SUPERVISOR)
+    await record(installation, "checkin", f"grant-{SITE}", granted, site_id=SITE)
+    assert (await world.get(WALT, f"/escalations/{EPISODE}")).status_code == 200
+    await plan(installation)
+    await help_at_visit(installation)
+    await installation.quiet()
+    assert (await row(world))["worker_id"] == WALT
+    assert (await world.get(WALT, f"/escalations?site_id={SITE}")).json() == {"escalations": []}
+    assert (await world.get(WALT, f"/escalations/{EPISODE}")).status_code == 404
 
 
 async def test_a_task_of_which_nobody_could_be_told_is_offered_to_the_next_at_once(tasked: World) -> None:

@@ -3,10 +3,16 @@
 import re
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 from services.escalation.application import REFUSALS
 from services.escalation.application.briefing import NO_CODE_WORDS, NO_CONTACTS, NO_NUMBER, NO_NUMBER_NOW
+from services.escalation.application.reading_out import NO_PLACE
+from services.escalation.pages.desk import dial
 from shared.contracts.persons import CodeWordsSet, PhonesSet
+from shared.contracts.situations import WorkerDuressSignalled
 from shared.contracts.tasks import TaskDone
+from shared.contracts.visits import WorkerHelpRequested
 from tests.integration.escalation.conftest import STREAM, World
 from tests.integration.escalation.tasked import (
     ALL_WELL,
@@ -24,7 +30,7 @@ from tests.integration.escalation.tasked import (
     tasked,
 )
 from tests.integration.escalation.test_pages import cut_off_keys, erase, hidden, pressed_once
-from tests.support.history import LIZ, MINUTE, SAM, SUE, WALT, help_at_visit, missed_visit, withdraw
+from tests.support.history import LIZ, MINUTE, SAM, SITE, SUE, WALT, help_at_visit, missed_visit, withdraw
 
 __all__ = ["tasked"]
 
@@ -172,6 +178,17 @@ async def test_what_is_no_form_of_ours_is_refused_and_changes_nothing(tasked: Wo
     assert await tasked.types() == before
 
 
+async def test_a_free_task_may_be_taken_by_whoever_knows_of_the_escalation(tasked: World) -> None:
+    await tasked.post(SUE, f"{ONE}/acknowledgement")
+    await help_at_visit(tasked.installation)
+    await tasked.installation.quiet()
+    shown = await page(tasked, LIZ)
+    assert "Nobody has taken it: Sue Super, Sam Super was asked to." in shown
+    assert 'value="take_task">I do this</button>' in shown
+    assert (await tasked.press(LIZ, "take_task", task="1-1")).status_code == 303
+    assert MOBILE in await page(tasked, LIZ)
+
+
 async def test_the_second_to_press_is_told_who_has_it(tasked: World) -> None:
     await tasked.press(SUE, "take_task", task="1-1")
     second = await tasked.press(SAM, "take_task", task="1-1")
@@ -231,13 +248,14 @@ async def test_the_emergency_prompt_says_who_where_since_when_and_what_is_known_
     known = [(one["kind"], one["what"], one["left_at"] is not None) for one in facts["known"]]
     assert known == [
         ("trigger", "check_in_missed", False),
-        ("outcome", "Ring their mobile: No answer", False),
-        ("outcome", "Ring the contacts: They have left", True),
+        ("outcome", "No answer (Ring their mobile)", False),
+        ("outcome", "They have left (Ring the contacts)", True),
         ("trigger", "help", False),
-        ("outcome", "Take it further: Call 999", False),
+        ("outcome", "Call 999 (Take it further)", False),
     ]
     shown = await page(tasked, SAM)
     assert re.findall(r'href="tel:(\d+)"', shown) == ["999", "112"]
+    assert "They asked for help, or somebody did for them" in shown
     assert ("5 Mill Lane" in shown, "cannot know whether anybody came" in shown) == (True, True)
     called_at = (await tasked.installation.clock.now()).strftime("%Y-%m-%dT%H:%M")
     call = {"task": "1-5", "outcome": "called", "called_at.called": called_at, "reference.called": "the blue tower"}
@@ -249,6 +267,40 @@ async def test_the_emergency_prompt_says_who_where_since_when_and_what_is_known_
     assert not [row for row in rows if b"blue tower" in row["record"]]
     assert "the blue tower" in await page(tasked, SUE)
     assert (await tasked.get(SUE, ONE)).json()["acknowledged_by"] == SAM
+
+
+async def test_what_is_read_out_without_a_visit_is_what_was_said_of_the_worker(world: World) -> None:
+    keyring = await adopt(world)
+    await about_walt(world, WorkerDuressSignalled(worker_id=WALT, site_id=SITE, with_command="check_in"))
+    note = await keyring.seal(WALT, "Behind the church")
+    await about_walt(world, WorkerHelpRequested(worker_id=WALT, site_id=SITE, note=note))
+    await world.installation.quiet()
+    episode = f"{WALT}.1"
+    assert (await world.post(LIZ, f"/escalations/{episode}/tasks/1-1/taking")).status_code == 200
+    (task,) = (await world.get(LIZ, f"/escalations/{episode}")).json()["tasks"]
+    facts = task["read_out"]
+    assert (facts["place"], facts["kind"], facts["heard_by"]) == (NO_PLACE, None, "asked_for_help")
+    assert sorted((one["kind"], one["what"], one["note"]) for one in facts["known"]) == [
+        ("trigger", "duress", None),
+        ("trigger", "help", None),
+        ("words", "help", "Behind the church"),
+    ]
+    shown = (await world.client.get(await world.page(LIZ, episode))).text
+    assert (NO_PLACE in shown, "Behind the church" in shown) == (True, True)
+
+
+@pytest.mark.parametrize(
+    ("written", "dialled"),
+    [
+        ("+44 (0)20 7946 0000", "+442079460000"),
+        ("020 7946 0000", "02079460000"),
+        ("020 7946-0000 (after 6)", "02079460000"),
+        ("ask at the desk", None),
+        ("desk: 999", "999"),
+    ],
+)
+def test_a_number_is_dialled_as_it_was_meant(written: str, dialled: str | None) -> None:
+    assert dial(written) == dialled
 
 
 async def test_what_is_not_on_record_or_erased_says_so_and_what_to_do_instead(world: World) -> None:

@@ -254,6 +254,28 @@ async def test_what_is_left_of_a_stopped_task_is_its_outcome_that_raises(tasked:
     assert await act(tasked, SUE, "taking") == (409, "task_done")
 
 
+async def test_of_two_who_say_at_once_what_came_of_a_task_one_is_recorded_and_its_repeat_is_no_other(
+    tasked: World,
+) -> None:
+    answers = await asyncio.gather(*(act(tasked, who, "outcome", outcome="no_answer") for who in (SUE, SAM)))
+    assert sorted(answers) == [(200, None), (409, "task_done")]
+    first = (SUE, SAM)[answers.index((200, None))]
+    assert await act(tasked, first, "outcome", outcome="no_answer") == (200, None)
+    assert await act(tasked, first, "outcome", outcome="safe") == (409, "task_done")
+    assert await tasked.types() == ["opened", "step_started", "task_taken", "task_done"]
+
+
+async def test_an_outcome_after_the_ladder_has_gone_on_is_recorded_as_late_and_changes_no_time(tasked: World) -> None:
+    await step_starts(tasked, "ring_mobile")
+    before = (await tasked.get(SUE, ONE)).json()["next_at"]
+    assert await act(tasked, SUE, "outcome", outcome="no_answer") == (200, None)
+    assert ((await task_of(tasked, SUE))["done"]["late"], (await tasked.get(SUE, ONE)).json()["next_at"]) == (
+        True,
+        before,
+    )
+    assert "the next step had begun before that" in (await tasked.client.get(await tasked.page(SAM))).text
+
+
 async def test_a_code_word_told_after_the_end_opens_the_next_episode(tasked: World) -> None:
     await act(tasked, SUE, "outcome", outcome="no_answer")
     await tasked.post(LIZ, f"{ONE}/resolution", confirmed_by=LIZ, how="met_in_person")

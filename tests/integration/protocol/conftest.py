@@ -62,11 +62,14 @@ async def tell(protocol: Protocol) -> AsyncIterator[Tell]:
     """Begin a story; when it has been told, the whole log is judged from outside."""
     told: list[Story] = []
 
-    async def begin(policy: str, *, alone: bool = False, **plan: Any) -> Story:
-        """``alone``: at a site of its own, as people lose their roles in it."""
-        story = await protocol_site(protocol, policy, alone=alone)
+    async def begin(
+        policy: str, *, alone: bool = False, rules: dict[str, Any] | None = None, visit: bool = True, **plan: Any
+    ) -> Story:
+        """``alone``: at a site of its own, as people lose their roles in it. ``rules``: under these instead."""
+        story = await site_under(protocol, policy, rules, alone=alone)
         told.append(story)
-        await story.visits(**plan)
+        if visit:
+            await story.visits(**plan)
         return story
 
     yield begin
@@ -75,13 +78,15 @@ async def tell(protocol: Protocol) -> AsyncIterator[Tell]:
     await protocol.judge()
 
 
-async def protocol_site(protocol: Protocol, policy: str, *, alone: bool) -> Story:
+async def site_under(protocol: Protocol, policy: str, rules: dict[str, Any] | None, *, alone: bool) -> Story:
     """Return the site under a policy, made when it is first needed, or another one."""
-    if alone or policy not in protocol.made:
+    if alone or rules or policy not in protocol.made:
         protocol.sites += 1
-        story = Story(protocol, policy, f"site{protocol.sites}", rules_of(policy), STAFF[policy])
+        story = Story(protocol, policy, f"site{protocol.sites}", rules or rules_of(policy), STAFF[policy])
+        if rules:
+            await protocol.adopt(rules)
         await story.prepare()
-        if alone:
+        if alone or rules:
             return story
         protocol.made[policy] = story
     made = protocol.made[policy]

@@ -126,10 +126,18 @@ END = 3 * 3600
 """Seconds after the last act until which everything is compared: longer than any ladder with its first rounds."""
 
 
+DOES = ("take", "take", "outcome", "outcome", "outcome", "outcome", "give_back", "hand_over", "other", "raise")
+"""What people do; the more often, the more often it stands here."""
+
+
 def one_act(draw: st.DrawFn, oracle: Oracle, at: int, people: Sequence[str]) -> Act:
     who = draw(st.sampled_from(people))
-    what = draw(st.sampled_from(("take", "take", "outcome", "outcome", "outcome", "give_back", "hand_over", "other")))
+    what = draw(st.sampled_from(DOES))
     started = [(run.number, step, task) for run in oracle.runs for step, task in run.tasks.items()]
+    if what == "raise":
+        return Act(
+            at, who, what, outcome=draw(st.sampled_from(("duress", "safeguarding", "unsafe", "check_in_missed")))
+        )
     if what == "other" or not started:
         return Act(at, who, draw(st.sampled_from(("acknowledge", "acknowledge", "resolve"))))
     ladder, step, task = draw(st.sampled_from(started[::-1]))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import get_args
 
 import pytest
 
@@ -13,7 +14,7 @@ from shared.contracts.awaited import ApprovalOverdue, CheckInMissed, EndOverdue,
 from shared.contracts.base import OPERATOR_SITE, Event
 from shared.contracts.envelope import Envelope, Recorded
 from shared.contracts.escalations import SYSTEM, EscalationJoined
-from shared.contracts.ladders import AWAITED, GRAVITY
+from shared.contracts.ladders import AWAITED, GRAVITY, Situation, Trigger
 from shared.contracts.notifications import NotReached
 from shared.contracts.troubles import (
     UNKNOWN_WORKER,
@@ -265,4 +266,4 @@ def test_whatever_tells_somebody_is_never_held_back() -> None:
 
 
 def test_everything_that_can_be_raised_has_a_gravity() -> None:
-    assert set(GRAVITY) == AWAITED | {"system", "trouble", "check_in_missed", "help"}
+    assert set(GRAVITY) == set(get_args(Trigger)) > AWAITED | set(get_args(Situation))

@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 from inspect import getsource
 from re import findall
+from typing import Any
 
 import pytest
 
@@ -51,6 +52,11 @@ def test_a_person_is_told_by_every_contact_point_at_once() -> None:
     new = given(NOTIFICATION)
     assert new.when(queue()) == [queued()]
     assert new.then(queue()).deadlines == [Deadline("send", MAIL, T0), Deadline("send", HOOK, T0)]
+
+
+def test_what_is_queued_says_which_task_is_offered_until_when_and_whether_duress_was_signalled() -> None:
+    offered: dict[str, Any] = {"kind": "task", "task": "Ring the mobile", "passes_on_at": T0 + SECOND, "duress": True}
+    assert given(NOTIFICATION).when(queue(**offered)) == [queued(**offered)]
 
 
 def test_a_person_without_a_contact_point_is_not_reached_and_that_is_said() -> None:

@@ -14,13 +14,14 @@ from typer.testing import CliRunner
 from deploy.policy_cli import app
 from deploy.policy_files import PolicyError, canonical, load_policy, scaled, sha256
 from deploy.policy_gaps import gaps
-from deploy.policy_meaning import span_text
 from deploy.policy_schema import schema_text
 from shared.contracts.base import Cites
-from shared.contracts.policy import Approval, Awaited, Awaits, Gate, Policy
+from shared.contracts.policy import Approval, Awaits, Gate, Policy
+from shared.contracts.policy_words import span_text
 from shared.contracts.roles import Role
 
 FILE = Path(__file__).resolve().parents[3] / "policies" / "stepping-stones.toml"
+COMMENCE = FILE.with_name("commence.toml")
 POLICY = load_policy(FILE)
 OURS = Cites(ours=True)
 
@@ -37,10 +38,20 @@ def test_check_prints_each_step_with_its_time_its_roles_and_its_source() -> None
     assert "experience_and_training [S3 5, RA-01, RA-05, RA-11]" in out
     assert "feels_safe [ours, for S3 6.1, S3 6.2" in out
     assert "at the latest every: 30 minutes [ours, for S3 6.2, CI-02]" in out
-    assert "  at once: supervisor [S3 6.2" in out
-    assert "  after 5 minutes: head_of_provision [S3 12" in out
-    assert "  after 10 minutes: supervisor and head_of_provision and dsl [S3 6.2" in out
+    assert "  at once: a task for supervisor, then head_of_provision [S3 6.2" in out
+    assert "    no_answer: supervisor_rings_again after 2 minutes [ours, for S3 6.2]" in out
+    assert "  after 6 minutes: a task for head_of_provision, then dsl [S3 12" in out
+    assert "  after 10 minutes: a task for supervisor, then head_of_provision, then dsl [S3 6.2" in out
     assert "  after 15 minutes: everyone of the site, again every 5 minutes [ours]" in out
+    assert "  at once: head_of_provision and supervisor [S3 6.2" in out
+
+
+def test_check_says_of_a_step_to_which_only_an_outcome_leads_that_it_has_no_time_of_its_own() -> None:
+    _, out, _ = run("check", str(COMMENCE), "--json")
+    assert "  by an outcome only: a task for line_manager, then senior_leader, then supervisor [ours" in out
+    assert "    then waits: 10 minutes, then exhausted [ours]" in out
+    steps = json.loads(out.splitlines()[-1])["ladders"]["check_in_missed"]["steps"]
+    assert [step["after_seconds"] for step in steps] == [0, 600, 900, 1200, 1500, None]
 
 
 def test_check_prints_what_is_awaited_beside_check_ins_and_from_when() -> None:
@@ -67,7 +78,7 @@ def test_check_with_json_ends_with_one_object() -> None:
     code, out, _ = run("check", str(FILE), "--json")
     last = json.loads(out.splitlines()[-1])
     assert (code, last["ok"], last["policy_id"], last["interval_seconds"]) == (0, True, "stepping-stones", 1800)
-    assert [step["after_seconds"] for step in last["ladders"]["check_in_missed"]["steps"]] == [0, 300, 600]
+    assert [step["after_seconds"] for step in last["ladders"]["check_in_missed"]["steps"]] == [0, 180, 360, 600]
     assert last["awaits"]["start"] == {"remind_after_seconds": 600, "tell_after_seconds": 1200}
     assert last["awaits"]["approval"] == {"before_start_seconds": 1800, "after_plan_seconds": 900}
     assert last["sha256"] == sha256(POLICY)
@@ -121,12 +132,6 @@ def test_a_step_that_tells_somebody_who_may_not_act_is_a_gap() -> None:
     assert "ladders[1].steps[1].notify: auditor is told and may not act on it" in found
 
 
-def test_a_reminder_as_long_as_the_interval_is_a_gap() -> None:
-    check_ins = POLICY.check_ins.model_copy(update={"remind_before": POLICY.check_ins.interval})
-    found = gaps(POLICY.model_copy(update={"check_ins": check_ins}))
-    assert any(gap.startswith("check_ins.remind_before: ") for gap in found)
-
-
 def test_what_a_policy_does_not_await_is_a_gap() -> None:
     silent = POLICY.model_copy(update={"awaits": Awaits(start=POLICY.awaits.start)})
     found = [gap.split(": ")[0] for gap in gaps(silent)]
@@ -140,16 +145,67 @@ def test_awaiting_something_without_a_ladder_of_its_own_is_a_gap() -> None:
     assert "awaits.end: no ladder for end_overdue, so it goes by the one for a missed check-in" in found
 
 
-def test_a_reminder_that_comes_after_others_were_told_is_a_gap() -> None:
-    end = Awaited(remind_after=timedelta(minutes=9), tell_after=timedelta(minutes=9), cites=OURS)
-    found = gaps(POLICY.model_copy(update={"awaits": POLICY.awaits.model_copy(update={"end": end})}))
-    assert [gap.split(": ")[0] for gap in found] == ["approval.roles", "awaits.end.remind_after"]
+def test_a_trigger_that_goes_by_the_ladder_of_another_is_a_gap() -> None:
+    found = gaps(POLICY.model_copy(update={"ladders": POLICY.ladders[:2], "unsafe_ends": None, "clauses": {}}))
+    for trigger in ("duress", "break_in", "unsafe", "safeguarding", "unplanned"):
+        assert f"ladders: none for {trigger}, so it goes by the one for help" in found
+    assert any(gap.startswith("unsafe_ends: ") for gap in found)
+    assert any(gap.startswith("clauses: ") for gap in found)
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "gap"),
+    [
+        (
+            'calls = "emergency_services"\nscript = [\n  "Do not ring',
+            'calls = "worker_mobile"\nscript = [\n  "Do not ring',
+            "ladders[3].steps[1].task.calls: rings where somebody may overhear it, in a ladder for duress",
+        ),
+        (
+            'says = "They know already, and I keep watch", leads_to = "acknowledged"',
+            'says = "They sound safe", leads_to = "resolved", how = "spoke_with_worker"',
+            "ladders[3].steps[1].task.outcomes[2].how: ends it by what the worker says, who may be made to say it",
+        ),
+        (
+            "instead = true\n",
+            "",
+            "ladders[3].instead: is not true, so the calls that run already go on ringing a worker who is",
+        ),
+        ('trigger = "help"\n', 'trigger = "help"\ninstead = true\n', "ladders[2].instead: stops the ladders that run"),
+        (
+            '{ code = "code_word", says = "Code word: they are in trouble", raises = "duress", cites.clauses',
+            '{ code = "word", says = "Code word: they are in trouble", raises = "help", cites.clauses',
+            "ladders[1].steps[1].task.code_words: are shown, and no outcome raises duress",
+        ),
+        (
+            'leads_to = "ring_mobile_again", after = "5 minutes"',
+            'leads_to = "ring_mobile_again", after = "10 minutes"',
+            "ladders[1].steps[1].task.outcomes[2].after: as long as the step's wait, which comes first",
+        ),
+    ],
+    ids=[
+        "rings in duress",
+        "ends duress by telephone",
+        "rings on",
+        "stops others",
+        "code word in vain",
+        "after in vain",
+    ],
+)
+def test_a_ladder_that_may_endanger_somebody_or_does_nothing_is_a_gap(
+    tmp_path: Path, right: str, wrong: str, gap: str
+) -> None:
+    content = COMMENCE.read_text(encoding="utf-8")
+    assert right in content
+    file = tmp_path / "operator.toml"
+    file.write_text(content.replace(right, wrong, 1), encoding="utf-8")
+    assert any(one.startswith(gap) for one in gaps(load_policy(file)))
 
 
 def test_a_ladder_of_a_policy_for_lonewatch_itself_is_a_gap() -> None:
     ladder = POLICY.ladders[0].model_copy(update={"trigger": "system"})
     found = gaps(POLICY.model_copy(update={"ladders": (*POLICY.ladders, ladder)}))
-    assert any(gap.startswith("ladders[7]: system is no trigger of a visit") for gap in found)
+    assert any(gap.startswith("ladders[12]: system is no trigger of a visit") for gap in found)
 
 
 def test_a_policy_that_awaits_nothing_but_check_ins_says_nothing_of_it(tmp_path: Path) -> None:
@@ -176,7 +232,11 @@ def test_a_scaled_policy_has_every_span_divided_and_a_name_of_its_own() -> None:
     fast = scaled(POLICY, 60)
     assert (fast.policy_id, fast.check_ins.interval.span) == ("stepping-stones-x60", timedelta(seconds=30))
     assert "60 times as fast" in fast.title
-    assert [step.wait for ladder in fast.ladders[:2] for step in ladder.steps] == [timedelta(seconds=5)] * 5
+    assert [step.wait.total_seconds() for ladder in fast.ladders[:2] for step in ladder.steps] == [3, 3, 4, 5, 5, 5]
+    task = fast.ladders[0].steps[0].task
+    assert task is not None
+    assert (task.take_within.span, task.finish_within.span) == (timedelta(seconds=1), timedelta(seconds=2))
+    assert task.outcomes[1].after == timedelta(seconds=2)
     assert fast.awaits.approval is not None
     assert fast.awaits.approval.after_plan == timedelta(seconds=15)
     assert fast.awaits.report is not None
