@@ -234,7 +234,7 @@ class Oracle:
         task = run.tasks[number]
         before, lapsed = list(task.offered), task.holder
         task.holder = task.handed_to = ""
-        asked = self._next_role(run.steps[number - 1]["task"]["who"], task)
+        asked = self._next_role(run.steps[number - 1]["task"]["who"], task, lapsed)
         if reason in {"unfinished", "given_back"}:
             asked = [*before, *asked]
             asked = [one for one in asked if one != lapsed] or [lapsed]
@@ -253,12 +253,12 @@ class Oracle:
         roles = run.steps[number - 1]["task"]["who"]
         return any(self._holding(role) for role in roles[run.tasks[number].roles :])
 
-    def _next_role(self, roles: Sequence[str], task: _Task) -> list[str]:
-        """Return who holds the next role that anybody holds."""
-        while task.roles < len(roles):
-            task.roles += 1
-            asked = self._holding(roles[task.roles - 1])
+    def _next_role(self, roles: Sequence[str], task: _Task, but: str = "") -> list[str]:
+        """Return who holds the next role that anybody holds, without the one who let it lapse: their turn may still come."""
+        for number in range(task.roles, len(roles)):
+            asked = [one for one in self._holding(roles[number]) if one != but]
             if asked:
+                task.roles = number + 1
                 return asked
         return []
 

@@ -274,17 +274,21 @@ class Story:
         assert told == list(table), "\n".join(f"({one.minute:g}, {str(one[1:])[1:]}," for one in told)
         assert await self.rows() == self.foretold()
 
-    async def close(self) -> None:
+    async def resolve(self) -> None:
         """End what is open, so that the next story is about nothing else."""
-        if self.opened_at is not None and (await self.shown(RESOLVES))["ended"] is None:
+        if self.opened_at is None:
+            return
+        await self.opened()
+        if (await self.shown(RESOLVES))["ended"] is None:
             safe = {"confirmed_by": self.id_of(RESOLVES), "how": "met_in_person"}
             await self.do(RESOLVES, "POST", f"{self.escalation}/resolution", safe)
-        await self.world.quiet()
+
+    async def end(self) -> None:
+        """End the visit and report it, so that nothing is awaited any more."""
         visit = f"/checkin/visits/{self.visit_id}"
         if self.visit_id and (await self.do(RESOLVES, "GET", visit))["status"] == "started":
             await self.do(WALT, "POST", f"{visit}/end", {})
             await self.do(WALT, "POST", f"{visit}/report", {"went": "well"})
-        await self.world.quiet()
 
     async def rows(self) -> list[Row]:
         """Return what the log has of the escalation, as rows of the oracle's, to the nearest half minute."""
@@ -302,7 +306,8 @@ class Story:
         holders = {role: [self.id_of(one) for one in self._holding(role)] for role in ROLES}
         ladders = {ladder["trigger"]: ladder for ladder in self.rules["ladders"]}
         oracle = Oracle(ladders, holders, self.id_of(WALT))
-        return [to_the_half_minute(row) for row in oracle.tell(self.trigger, self.acts, self.at)]
+        told = oracle.tell(self.trigger, self.acts, self.at)
+        return [to_the_half_minute(row) for row in told if row.what != "refused"]
 
     def _holding(self, role: str) -> Iterator[str]:
         yield from (one for one, held in self.staff.items() if held == role and one not in self.gone)

@@ -198,9 +198,6 @@ def _of_escalation(event: Event, near: datetime) -> str | None:
         case escalations.StepReachedNobody(turn=turn, next_at=next_at):
             follows = f"what follows is due at {clock(next_at, near)}"
             return f"nobody of those asked in turn {turn} of the ladder could be told; {follows}."
-        case escalations.EscalationLapsed(escalation_id=escalation_id, reason=reason, asks=asks):
-            came = f"what was awaited came ({plain(reason)})"
-            return f"escalation {escalation_id} ended by itself: {came}; told: {told(asks)}."
         case escalations.StepStarted(step=step, name=name, asks=asks, next_at=next_at):
             reached = f"told: {told(asks)}" if asks else "nobody holds its roles, so nobody is told"
             return f"step {step} ({name}) started; {reached}; what follows is due at {clock(next_at, near)}."
@@ -211,10 +208,19 @@ def _of_escalation(event: Event, near: datetime) -> str | None:
         case escalations.EscalationExhausted(round=number, asks=asks, next_at=next_at):
             follows = f"again at {clock(next_at, near)}"
             return f"no step is left, nobody has taken it (round {number}); everyone is told: {told(asks)}; {follows}."
+        case _:
+            return _of_end(event)
+
+
+def _of_end(event: Event) -> str | None:
+    match event:
         case escalations.EscalationResolved(by=by, confirmed_by=confirmed_by, how=how):
             return f"{person(by)} resolved the escalation: {person(confirmed_by)} confirmed that the worker is safe ({plain(how)})."
         case escalations.EscalationStoodDown(by=by, reason=reason):
             return f"{person(by)} stood the escalation down: {plain(reason)}."
+        case escalations.EscalationLapsed(escalation_id=escalation_id, reason=reason, asks=asks):
+            came = f"what was awaited came ({plain(reason)})"
+            return f"escalation {escalation_id} ended by itself: {came}; told: {told(asks)}."
         case _:
             return None
 

@@ -133,7 +133,7 @@ class LadderRun:
     def passing_on(self) -> TaskRun | None:
         """Return the task that passes on before the ladder goes on; None where there is none."""
         task = self.task(self.last) if self.free else None
-        if task is None or task.done or task.passes_on_at is None:
+        if task is None or task.passes_on_at is None:
             return None
         return task if task.passes_on_at < (self.next_at or AT_ONCE) else None
 

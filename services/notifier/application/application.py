@@ -103,10 +103,12 @@ class Application:
 
     async def _readable(self, identity: Identity, stream_id: str, unknown: str) -> str | None:
         stream = (await self.commands.load([stream_id]))[stream_id]
-        if not stream.history or about_reader(stream.events, identity.worker_id):
+        if not stream.history:
             raise Rejected(unknown)
         site_id = stream.history[0].envelope.site_id
         await self.authority.authorise(identity, "read_notifications", site_id)
+        if about_reader(stream.events, identity.worker_id):
+            raise Rejected(unknown)
         return site_id
 
 

@@ -15,6 +15,7 @@ import pytest
 from argon2 import PasswordHasher
 
 from shared.contracts.base import OPERATOR_SITE
+from shared.contracts.escalations import EscalationJoined, EscalationOpened
 from shared.contracts.situations import VisitDuressSignalled, WorkerDuressSignalled
 from shared.runtime import pins
 from shared.runtime.ids import new_id
@@ -406,6 +407,24 @@ async def test_duress_is_taken_in_every_state_of_a_visit_and_on_the_visit(world:
             await world.send(ANNA, "POST", f"/visits/{visit_id}/{path}", body)
             types = await world.installation.types(f"visit-{visit_id}")
             assert types.count(VisitDuressSignalled.type) == 1, (state, path)
+
+
+async def test_duress_opens_or_joins_an_escalation_in_every_state_and_without_a_visit(world: World) -> None:
+    await with_pins(world)
+    async with world.installation.service("escalation"):
+        for state in ["planned", "approved", "refused", "cancelled", "started", "ended", "missed"]:
+            visit_id = await in_state_with_pin(world, state)
+            await world.send(ANNA, "POST", f"/visits/{visit_id}/check-ins", {"pin": DURESS})
+            assert "duress" in await triggers(world, f"escalation-{visit_id}"), state
+        await world.send(ANNA, "POST", "/visits/nowhere/check-ins", {"pin": DURESS})
+        assert "duress" in await triggers(world, f"escalation-{ANNA}")
+
+
+async def triggers(world: World, stream_id: str) -> list[str]:
+    """Return what opened and joined an escalation, once nothing is left to do."""
+    await world.installation.quiet()
+    history = await world.installation.history(stream_id)
+    return [one.event.trigger for one in history if isinstance(one.event, EscalationOpened | EscalationJoined)]
 
 
 async def test_duress_without_a_visit_of_theirs_is_the_worker_s_own(world: World) -> None:

@@ -73,8 +73,10 @@ async def tell(protocol: Protocol) -> AsyncIterator[Tell]:
         return story
 
     yield begin
-    for story in told:
-        await story.close()
+    for finish in (Story.resolve, Story.end):
+        await protocol.quiet()
+        for story in told:
+            await finish(story)
     await protocol.judge()
 
 

@@ -141,6 +141,11 @@ def test_a_role_whose_holders_were_all_offered_it_before_is_passed_over_for_the_
     assert told(after(missed(directory=both)).when(task_runs_out(T0 + TAKE, directory=both))) == ["untaken sue liz"]
 
 
+def test_whoever_came_since_for_a_role_that_had_its_turn_is_not_waited_for() -> None:
+    more = without(supervisor=(SUE, SAM, "ann"))
+    assert told(after(missed()).when(task_runs_out(T0 + TAKE, directory=more))) == ["untaken liz"]
+
+
 def test_a_task_for_one_role_alone_never_passes_on_by_time() -> None:
     alone = ladder("check_in_missed", task_step("ring", who=(Role.SUPERVISOR, Role.WORKER, Role.AUDITOR)))
     assert after(missed(by=alone)).deadlines == [Deadline("step", "1.1.2", TEN)]
@@ -346,9 +351,12 @@ def test_only_whoever_has_a_task_gives_it_back_or_hands_it_over() -> None:
 
 
 def test_given_back_after_the_ladder_has_gone_on_it_is_offered_again_and_passes_on_no_more() -> None:
-    history = after(missed(), take(SUE, T0), next_step(2, TEN, directory=PEOPLE), give_back(SUE, TEN))
-    assert told(after(missed(), take(SUE, T0), next_step(2, TEN)).when(give_back(SUE, TEN))) == ["given_back sam liz"]
-    assert passes_on(history) == []
+    history = after(missed(), take(SUE, T0), next_step(2, TEN, directory=PEOPLE))
+    (back,) = history.when(give_back(SUE, TEN))
+    assert isinstance(back, TaskPassedOn)
+    assert (told([back]), back.passes_on_at) == (["given_back sam liz"], None)
+    both = not_reached(3, 4, now=TEN, directory=PEOPLE)
+    assert told(history.then(give_back(SUE, TEN)).when(both)) == ["nobody 1-2"], "it says nothing of the step that runs"
 
 
 # Handed over
@@ -397,6 +405,9 @@ def test_a_handover_that_nobody_accepted_ends_with_the_task_passing_on(back: Com
     history = after(missed(), take(SUE, T0), hand_over(SUE, HEIDI, T0))
     assert asked(history.when(back)) == [SAM, LIZ]
     free = history.then(back)
+    task = free.state.task(1, 1)
+    assert task is not None
+    assert (task.holder, task.handed_to) == (None, None)
     (taken,) = free.when(take(HEIDI, T0 + FINISH))
     assert isinstance(taken, TaskTaken)
     assert taken.handed_by is None

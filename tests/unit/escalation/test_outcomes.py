@@ -331,6 +331,7 @@ def test_a_task_of_an_exhausted_ladder_passes_on_no_more_and_an_outcome_that_lea
     history = history.then(take(SUE, T0 + 31 * MINUTE)).then(do(SUE, "next", T0 + 32 * MINUTE))
     assert next_turn(history) == (7, 30 * MINUTE + REPEATS)
     assert told(history.when(do(SUE, "no_answer", T0 + 32 * MINUTE, TWO))) == ["taken sue", "done sue no_answer late"]
+    assert next_turn(history.then(do(SUE, "no_answer", T0 + 32 * MINUTE, TWO))) == (7, 30 * MINUTE + REPEATS)
 
 
 def test_a_step_is_never_started_twice_whatever_leads_to_it() -> None:
@@ -354,6 +355,19 @@ def test_the_time_of_a_step_leads_forward_to_the_step_that_it_names_or_else_to_t
     first = TASKS.steps[0].model_copy(update={"then": then})
     by = TASKS.model_copy(update={"steps": (first, *TASKS.steps[1:])})
     assert next_turn(after(missed(by=by))) == (expected, 10 * MINUTE)
+
+
+def test_after_a_step_that_started_in_exhaustion_everyone_is_told_again_and_no_other_step_starts() -> None:
+    first = task_step("first", outcome("leads", "second"), then="exhausted")
+    by = ladder("check_in_missed", first, task_step("second", wait=MINUTE), TASKS.steps[2])
+    history = after(missed(by=by), on(4, 10 * MINUTE), do(SUE, "leads", T0 + 11 * MINUTE), on(2, 11 * MINUTE))
+    assert next_turn(history) == (5, 12 * MINUTE)
+
+
+def test_the_time_of_a_step_leads_back_to_none_that_an_outcome_passed_over() -> None:
+    back = TASKS.steps[3].model_copy(update={"then": "again"})
+    by = TASKS.model_copy(update={"steps": (*TASKS.steps[:3], back, TASKS.steps[4])})
+    assert next_turn(after(missed(by=by), do(SUE, "far", T0), on(4, timedelta(0)))) == (5, 6 * MINUTE)
 
 
 # Triggers
@@ -399,6 +413,11 @@ def held_by_sam() -> Sequence[Command]:
             id="its ladder is stopped, and another trigger joins",
         ),
         pytest.param((missed(), resolve(SAM, T0)), ["Opened", "step 1-1 heidi"], id="over"),
+        pytest.param(
+            (missed(), resolve(SAM, T0), replace(missed(), trigger_event_id="missed2")),
+            ["Joined sue sam", "step 2-1 heidi"],
+            id="over, and another open with the same task",
+        ),
         pytest.param(
             (missed(), resolve(SAM, T0), raise_help()),
             ["Joined sue sam heidi", "step 2-1 heidi"],
@@ -500,6 +519,14 @@ def test_what_a_stopped_task_raises_acknowledges_nothing() -> None:
     history = after(missed(), DURESS_CAME)
     events = history.when(do(SUE, "called_for_help", T0, raised=trigger("help", HELP)))
     assert [said.split()[0] for said in told(events)] == ["taken", "done", "Joined"]
+
+
+def test_what_a_stopped_task_raises_leads_its_ladder_nowhere() -> None:
+    by = ladder("check_in_missed", task_step("ring", outcome("both", "next", raises="duress")))
+    history = after(missed(by=by), trigger("duress", DURESS))
+    (_, done, _) = history.when(do(SUE, "both", T0, raised=DURESS_CAME))
+    assert isinstance(done, TaskDone)
+    assert (done.next_turn, done.next_at) == (None, None)
 
 
 def test_duress_by_pin_and_duress_by_code_word_are_one_trigger_with_one_ladder() -> None:

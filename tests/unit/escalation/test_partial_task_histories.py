@@ -24,7 +24,19 @@ from shared.contracts.escalations import EscalationJoined, EscalationOpened, Ste
 from shared.contracts.tasks import TaskDone, TaskHandedOver, TaskPassedOn, TaskTaken
 from shared.decider import Rejected
 from tests.support.given import Given
-from tests.unit.escalation.examples import LASTS, LIZ, MINUTE, SAM, SUE, T0, acknowledge, next_step, resolve, runs_out
+from tests.unit.escalation.examples import (
+    LASTS,
+    LIZ,
+    MINUTE,
+    SAM,
+    SUE,
+    T0,
+    acknowledge,
+    after,
+    next_step,
+    resolve,
+    runs_out,
+)
 from tests.unit.escalation.task_examples import (
     DURESS,
     PEOPLE,
@@ -155,6 +167,14 @@ def test_a_task_whose_result_cannot_be_read_can_be_done_again_and_the_ladder_kee
     history = partial(HISTORY[:done])
     assert next_turn(history) == (2, 10 * MINUTE)
     assert told(history.when(do(SAM, "far", T0 + 7 * MINUTE))) == ["done sam far"]
+
+
+def test_a_step_to_which_an_outcome_led_an_exhausted_ladder_is_not_lost_to_a_round_that_was_due() -> None:
+    turns = [next_step(turn, T0 + turn * 30 * MINUTE, directory=PEOPLE) for turn in (2, 3, 4, 6)]
+    led = after(missed(), *turns, do(LIZ, "emergency", T0 + 181 * MINUTE, TaskNo(1, 4)))
+    history = Given(ESCALATION, replace(led.state, unreadable=1))
+    assert next_turn(history)[0] == 5
+    assert history.when(next_step(7, T0 + 200 * MINUTE, directory=PEOPLE)) == []
 
 
 def test_a_ladder_that_an_unreadable_trigger_stopped_goes_on() -> None:

@@ -139,7 +139,11 @@ def test_after_the_last_step_everyone_is_told_again_and_again() -> None:
 
 
 def sizes(events: list[Event]) -> list[tuple[str, int, int]]:
-    return [(type(event).__name__, event.part, len(event.asks)) for event in events if isinstance(event, Asking)]
+    return [
+        (type(event).__name__, getattr(event, "part", 1), len(event.asks))
+        for event in events
+        if isinstance(event, Asking)
+    ]
 
 
 def each_asked_once(events: list[Event]) -> bool:

@@ -29,6 +29,11 @@ MISTAKES = {
         'ladders[9].steps[1].notify[1]: "supervizor" is unknown here (did you mean supervisor?)',
     ),
     "nobody to tell": ('notify = ["supervisor"]', "notify = []", "ladders[9].steps[1].notify: is empty"),
+    "people to tell beside a task": (
+        'key = "supervisor_rings"\n',
+        'key = "supervisor_rings"\nnotify = ["dsl"]\n',
+        "ladders[1].steps[1].notify: stands beside a task",
+    ),
     "an unknown trigger": ('trigger = "help"', 'trigger = "hepl"', 'ladders[2].trigger: "hepl" is unknown here (did'),
     "an unknown key": ("[approval]\n", "[approval]\nrole = []\n", "approval.role: there is no such key (did you mean"),
     "an unknown key in a citation": (

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 import tomllib
 from datetime import timedelta
 from pathlib import Path
+from typing import get_args
 
 import jsonschema
 import pytest
@@ -13,7 +15,7 @@ import pytest
 from deploy.policy_files import load_policy
 from deploy.policy_gaps import gaps
 from deploy.policy_schema import SCHEMA_PATH, policy_schema, schema_text
-from shared.contracts.ladders import AWAITED, Ladder
+from shared.contracts.ladders import AWAITED, Ladder, Step, Trigger
 from shared.contracts.policy import Policy
 from shared.contracts.policy_rules import problems_of
 from shared.contracts.roles import Role
@@ -272,3 +274,20 @@ def test_at_stepping_stones_what_is_awaited_never_sends_for_emergency_services()
 )
 def test_at_stepping_stones_no_visit_starts_before_this_is_answered_with_yes(question: str) -> None:
     assert question in load_policy(STEPPING_STONES).gate.dynamic_questions
+
+
+def test_the_document_about_policies_names_every_key_and_every_trigger() -> None:
+    text = (ROOT / "docs" / "policies.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"[a-z_]+", " ".join(re.findall(r"`([^`\n]+)`", text))))
+    schema = json.loads(schema_text())
+    parts = [schema, *schema["$defs"].values()]
+    keys = {key for part in parts for key in part.get("properties", {})}
+    assert keys - named == set()
+    assert set(get_args(Trigger)) - named == set()
+
+
+def test_the_ladder_in_the_document_about_policies_is_one_that_can_be_read() -> None:
+    text = (ROOT / "docs" / "policies.md").read_text(encoding="utf-8")
+    example = text.split("```toml\n")[1].split("```")[0]
+    steps = tomllib.loads(example)["ladders"]["steps"]
+    assert [Step.model_validate(step).key for step in steps] == ["ring_mobile"]
