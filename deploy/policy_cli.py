@@ -6,7 +6,6 @@ Touches no running system: what is adopted is decided by an administrator throug
 from __future__ import annotations
 
 import json
-import textwrap
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -14,16 +13,16 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from deploy.policy_explain import Rule, explained
+from deploy.policy_explain import explained
 from deploy.policy_files import PolicyError, load_policy
 from deploy.policy_gaps import gaps
 from deploy.policy_meaning import defaults, meaning
-from deploy.policy_moments import WishError
 from deploy.policy_play import Play
 from deploy.policy_schema import SCHEMA_PATH, schema_text
 from deploy.policy_summary import summary
 from deploy.policy_table import Row, rows
-from deploy.policy_wishes import trigger_named, wishes
+from deploy.policy_typed import WishError, trigger_named
+from deploy.policy_wishes import Typed, wishes
 from shared.contracts.policy import Policy
 
 app = typer.Typer(name="policy", help="Check an operator's policy before it is adopted.", no_args_is_help=True)
@@ -78,21 +77,9 @@ def explain(
         found = explained(policy, trigger and trigger_named(trigger))
     except WishError as error:
         _refuse(str(error), {"ok": False, "problems": [str(error)]}, as_json=as_json)
-    typer.echo("\n".join(line for rule in found for line in _lines(rule)))
+    typer.echo("\n".join(line for rule in found for line in rule.lines(WIDTH)))
     if as_json:
         typer.echo(json.dumps({"ok": True, "policy_id": policy.policy_id, "rules": [one.as_json() for one in found]}))
-
-
-def _lines(rule: Rule) -> list[str]:
-    said = [f"  {rule.says}", f"  {rule.whose}"]
-    said += [f"    {clause}: {words}" if words else f"    {clause}" for clause, words in rule.clauses.items()]
-    said += [f"    asked by {', '.join(rule.requirements)}"] if rule.requirements else []
-    return [rule.at, *(line for one in said for line in _wrapped(one))]
-
-
-def _wrapped(line: str) -> list[str]:
-    indent = line[: len(line) - len(line.lstrip())]
-    return textwrap.wrap(line, WIDTH, subsequent_indent=f"{indent}  ") or [line]
 
 
 @app.command()
@@ -107,6 +94,9 @@ def simulate(
     take: Annotated[
         list[str] | None, typer.Option(help="Who takes a step's task, and when: ring_mobile=supervisor@1m. Repeatable.")
     ] = None,
+    acknowledge: Annotated[
+        list[str] | None, typer.Option(help="Who has it in hand, and when: line_manager@6m. Repeatable.")
+    ] = None,
     absent: Annotated[list[str] | None, typer.Option(help="A role whose holder does not react. Repeatable.")] = None,
     at: Annotated[
         str | None, typer.Option(help="When the trigger comes, as 15:30; then times of day are shown.")
@@ -116,12 +106,12 @@ def simulate(
     """Play a ladder through with answers that you choose, and print who hears of it when, and by which clause."""
     policy = _loaded(file, as_json=as_json)
     try:
-        wished = wishes(policy, trigger, answer or (), take or (), absent or (), at)
+        wished = wishes(policy, trigger, Typed(answer or (), take or (), acknowledge or (), absent or ()), at)
     except WishError as error:
         _refuse(str(error), {"ok": False, "problems": [str(error)]}, as_json=as_json)
     play = Play(policy, wished)
     found = rows(play.played, wished.started_at)
-    left = [f"It never came to {one.step}={one.outcome or one.role}." for one in play.undone]
+    left = [f"It never came to {one}." for one in play.undone]
     _print(found, clock=at is not None)
     typer.echo("\n".join((play.ending, *left)))
     if as_json:

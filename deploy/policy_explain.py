@@ -5,6 +5,7 @@ Pure: a policy in, rules out. What the rules mean is for ``policy_meaning``.
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from datetime import timedelta
@@ -34,9 +35,21 @@ class Rule:
     """Each clause that it cites, in a few words of ours; empty where the policy file has none for it."""
     requirements: tuple[str, ...]
 
+    def lines(self, width: int) -> list[str]:
+        """Return it for people, in lines of at most so many columns."""
+        said = [f"  {self.says}", f"  {self.whose}"]
+        said += [f"    {clause}: {words}" if words else f"    {clause}" for clause, words in self.clauses.items()]
+        said += [f"    asked by {', '.join(self.requirements)}"] if self.requirements else []
+        return [self.at, *(line for one in said for line in _wrapped(one, width))]
+
     def as_json(self) -> dict[str, object]:
         """Return it for programs."""
         return asdict(self)
+
+
+def _wrapped(line: str, width: int) -> list[str]:
+    indent = line[: len(line) - len(line.lstrip())]
+    return textwrap.wrap(line, width, subsequent_indent=f"{indent}  ")
 
 
 def explained(policy: Policy, trigger: str | None = None) -> list[Rule]:

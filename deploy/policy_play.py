@@ -13,6 +13,7 @@ from deploy.policy_people import PEOPLE, directory_of
 from deploy.policy_wishes import Wish, Wishes
 from services.escalation.domain import (
     ESCALATION,
+    Acknowledge,
     Command,
     DoTask,
     Escalation,
@@ -46,7 +47,8 @@ class Played:
 @dataclass
 class _Waiting:
     wish: Wish
-    task: TaskNo
+    task: TaskNo | None
+    """None where somebody acknowledges."""
     due_at: datetime
 
 
@@ -60,8 +62,9 @@ class Play:
         self.now = wishes.started_at
         self.state = ESCALATION.initial
         self.played: list[Played] = []
-        self.unused = list(wishes.done)
-        self.waiting: list[_Waiting] = []
+        self.unused = [wish for wish in wishes.done if wish.step is not None]
+        ours = (wish for wish in wishes.done if wish.step is None)
+        self.waiting = [_Waiting(wish, None, self.now + wish.after) for wish in ours]
         self.repeats = 0
         self._do(self._raise(wishes.trigger, "trigger"))
         while self.state.open and self.repeats < ROUNDS:
@@ -112,15 +115,17 @@ class Play:
 
     def _who(self, it: _Waiting) -> str | None:
         """Return who does it: the role that was named, whoever holds the task, or the first who was offered it and reacts."""
-        task = self.state.task(it.task.ladder_no, it.task.step)
         if it.wish.role is not None:
             return PEOPLE[it.wish.role].lower()
+        task = self.state.task(it.task.ladder_no, it.task.step) if it.task else None
         if task is None or task.holder is not None:
             return task.holder if task else None
         return next((person for person in task.offered if person not in self.absent), None)
 
     def _command(self, it: _Waiting) -> Command:
         by = self._who(it) or ""
+        if it.task is None:
+            return Acknowledge(self.state.escalation_id, by, "page", None, self.now)
         if it.wish.role is not None:
             return TakeTask(self.state.escalation_id, it.task, by, "page", self.now)
         run = self.state.run(it.task.ladder_no)

@@ -66,8 +66,7 @@ def rows(played: Iterable[Played], started_at: datetime) -> list[Row]:
 
 def _rows_of(it: Played, after: timedelta) -> Iterator[Row]:
     if it.event is None:
-        wished = f"{it.wish.step}={it.wish.outcome or 'taken'}" if it.wish else "that"
-        what = f"{wished} is refused: {REFUSALS.get(it.refused or '', it.refused)}"
+        what = f"{it.wish or 'that'} is refused: {REFUSALS.get(it.refused or '', it.refused)}"
         yield Row(after, it.at, "refused", what)
         return
     what, who, cites = _told(it.event, it.before, it.at)

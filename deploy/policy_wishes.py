@@ -6,33 +6,36 @@ Reads what was typed on the command line against one policy. Every mistake is a 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import get_args
 
-from deploy.policy_moments import SOME_DAY, WishError, instant, passed
+from deploy.policy_typed import SOME_DAY, WishError, instant, passed, role_named, trigger_named
 from shared.contracts.ladders import Ladder, Step, Trigger
 from shared.contracts.policy import Policy
 from shared.contracts.policy_words import did_you_mean
-from shared.contracts.roles import RESPONDERS, Role
+from shared.contracts.roles import Role
 
 _WISH = re.compile(r"(?:(?P<trigger>[a-z_]+)\.)?(?P<step>[a-z0-9_]+)=(?P<what>[a-z0-9_]+)(?:@(?P<when>\S+))?")
 
 
 @dataclass(frozen=True)
 class Wish:
-    """Something that a person does with a task: they take it, or say what came of it."""
+    """Something that a person does: they take a task, say what came of it, or acknowledge the escalation."""
 
     trigger: str | None
     """Of the ladder that is meant; None for whichever ladder comes to such a step first."""
-    step: str
-    """Its key, or its number."""
+    step: str | None
+    """Its key, or its number; None for an acknowledgement."""
     after: timedelta
-    """From the start of the step."""
+    """From the start of the step, or from the trigger where there is none."""
     outcome: str | None = None
     role: Role | None = None
     """Who takes it; None for what comes of it."""
+
+    def __str__(self) -> str:
+        """Return it much as it was typed."""
+        return f"{self.step}={self.outcome or self.role}" if self.step else f"{self.role} acknowledging"
 
     def means(self, ladder: Ladder, number: int) -> bool:
         """Say whether this is about the step with this number of this ladder."""
@@ -52,29 +55,32 @@ class Wishes:
     absent: frozenset[Role]
 
 
-def wishes(
-    policy: Policy, trigger: str, answers: Iterable[str], takes: Iterable[str], absent: Iterable[str], at: str | None
-) -> Wishes:
+@dataclass(frozen=True)
+class Typed:
+    """What was typed on the command line."""
+
+    answers: Sequence[str] = ()
+    takes: Sequence[str] = ()
+    acknowledging: Sequence[str] = ()
+    absent: Sequence[str] = ()
+
+
+def wishes(policy: Policy, trigger: str, typed: Typed, at: str | None) -> Wishes:
     """Read what is to happen under this policy. Raises WishError."""
     first = trigger_named(trigger)
     ladders: dict[str, Ladder] = {it.trigger: it for it in _may_run(policy, policy.ladder_for(first))}
-    away = frozenset(_role(role) for role in absent)
-    taken = [_take(text, ladders) for text in takes]
-    for wish in taken:
+    away = frozenset(role_named(role) for role in typed.absent)
+    acting = [*(_take(text, ladders) for text in typed.takes), *map(_acknowledging, typed.acknowledging)]
+    for wish in acting:
         if wish.role in away:
-            raise WishError(f"{wish.role} is absent and takes nothing: leave one of the two out.")
-    done = (*taken, *(_answer(text, ladders) for text in answers))
+            raise WishError(f"{wish.role} is absent and does nothing: leave one of the two out.")
+    done = (*acting, *(_answer(text, ladders) for text in typed.answers))
     return Wishes(first, instant(at) if at else SOME_DAY, tuple(done), away)
 
 
-def trigger_named(text: str) -> Trigger:
-    """Return the trigger of a visit that is called so. Raises WishError."""
-    triggers: tuple[Trigger, ...] = get_args(Trigger)
-    known = [one for one in triggers if one != "system"]
-    found = next((one for one in known if one == text), None)
-    if found is None:
-        raise WishError(f"{text}: is no trigger of a visit{did_you_mean(text, known)}; it may be {', '.join(known)}.")
-    return found
+def _acknowledging(text: str) -> Wish:
+    role, _, when = text.partition("@")
+    return Wish(None, None, passed(when or None, text), role=role_named(role))
 
 
 def _may_run(policy: Policy, ladder: Ladder) -> list[Ladder]:
@@ -92,7 +98,7 @@ def _may_run(policy: Policy, ladder: Ladder) -> list[Ladder]:
 
 def _take(text: str, ladders: dict[str, Ladder]) -> Wish:
     found, _ = _parts(text, ladders, "ring_mobile=supervisor@1m")
-    return Wish(found["trigger"], found["step"], passed(found["when"], text), role=_role(found["what"]))
+    return Wish(found["trigger"], found["step"], passed(found["when"], text), role=role_named(found["what"]))
 
 
 def _answer(text: str, ladders: dict[str, Ladder]) -> Wish:
@@ -128,10 +134,3 @@ def _parts(text: str, ladders: dict[str, Ladder], example: str) -> tuple[dict[st
 def _named(step: str, ladders: Iterable[Ladder]) -> Iterator[Step]:
     for ladder in ladders:
         yield from (one for number, one in enumerate(ladder.steps, start=1) if step in {one.key, str(number)})
-
-
-def _role(text: str) -> Role:
-    known = sorted(role.value for role in RESPONDERS)
-    if text not in known:
-        raise WishError(f"{text}: is no role that may act{did_you_mean(text, known)}; it may be {', '.join(known)}.")
-    return Role(text)

@@ -255,11 +255,11 @@ class Oracle:
 
     def _next_role(self, roles: Sequence[str], task: _Task, but: str = "") -> list[str]:
         """Return who holds the next role that anybody holds, without the one who let it lapse: their turn may still come."""
-        for number in range(task.roles, len(roles)):
+        held = (number for number in range(task.roles, len(roles)) if self._holding(roles[number]))
+        for number in held:
             asked = [one for one in self._holding(roles[number]) if one != but]
-            if asked:
-                task.roles = number + 1
-                return asked
+            task.roles = number + 1 if asked else task.roles
+            return asked
         return []
 
     def _runs_out(self, now: int) -> None:

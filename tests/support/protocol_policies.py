@@ -46,6 +46,7 @@ def small_operator() -> dict[str, Any]:
         "records": ["called_at", "reference"],
         "cites": _cites("S2 Emergencies", "EM-01", "EM-02"),
     }
+    safe = {"code": "safe", "says": "They are safe", "leads_to": "resolved", "how": "spoke_with_worker", "cites": OURS}
     has_it = {
         "code": "in_hand",
         "says": "I have taken it on",
@@ -56,7 +57,7 @@ def small_operator() -> dict[str, Any]:
         "emergency_services",
         "Call 999 first",
         _cites("S0 8", "EM-01"),
-        task=_task(["supervisor", "senior_leader"], called, calls="emergency_services"),
+        task=_task(["supervisor", "senior_leader"], called, safe, calls="emergency_services"),
     )
     then = _step(
         "line_manager",

@@ -6,10 +6,18 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends
 
-from services.checkin.api.models import App, AssessmentBody, GrantBody, SiteBody, SiteId, SystemLadder, clear
+from services.checkin.api.models import (
+    App,
+    AssessmentBody,
+    GrantBody,
+    SiteBody,
+    SiteId,
+    SoundPolicy,
+    SystemLadder,
+    clear,
+)
 from services.checkin.application import AssessmentGiven
 from shared.contracts.base import Id
-from shared.contracts.policy import Policy
 from shared.runtime.identity import Identity
 from shared.runtime.web import Caller, answer, caller, reader
 
@@ -20,7 +28,7 @@ Asking = Annotated[Identity, Depends(reader)]
 
 
 @router.post("/policies", name="adopt_policy", status_code=201)
-async def adopt_policy(body: Policy, by: Commanding, app: App) -> dict[str, Any]:
+async def adopt_policy(body: SoundPolicy, by: Commanding, app: App) -> dict[str, Any]:
     """Put a policy in force for visits planned from now on; the same content again makes no new version."""
     return answer(await app.adopt_policy(by, body))
 

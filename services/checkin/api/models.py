@@ -10,7 +10,10 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
 from services.checkin.application import Application
 from shared.contracts.base import Code, GivenId, Id, Line
+from shared.contracts.ladder_rules import Problem, ladder_problems
 from shared.contracts.ladders import Ladder
+from shared.contracts.policy import Policy
+from shared.contracts.policy_rules import problems_of
 from shared.contracts.roles import Role
 from shared.contracts.visits import Channel
 
@@ -65,11 +68,26 @@ class SiteBody(Body):
 def _for_the_system(ladder: Ladder) -> Ladder:
     if ladder.trigger != "system":
         raise ValueError("the operator's own ladder is for the trigger system; ladders for others stand in a policy")
+    _without(list(ladder_problems(ladder, "ladder")))
     return ladder
+
+
+def _sound(policy: Policy) -> Policy:
+    _without(problems_of(policy))
+    return policy
+
+
+def _without(problems: list[Problem]) -> None:
+    """Raise ValueError with each problem: where it is, what is wrong, and what to do."""
+    if problems:
+        raise ValueError("; ".join(f"{where}: {what}" for where, what in problems))
 
 
 SystemLadder = Annotated[Ladder, AfterValidator(_for_the_system)]
 """The operator's own ladder."""
+
+SoundPolicy = Annotated[Policy, AfterValidator(_sound)]
+"""A policy that can be carried out: no rule of it contradicts another, or leads nowhere."""
 
 
 class GrantBody(Body):

@@ -20,18 +20,18 @@ Reason = Literal["untaken", "unfinished", "given_back", "reached_nobody"]
 
 
 def next_offer(
-    escalation: Escalation, task: Task, so_far: TaskRun, directory: Directory
+    escalation: Escalation, task: Task, so_far: TaskRun, directory: Directory, *, but: str | None = None
 ) -> Mapping[str, tuple[Role, ...]]:
     """Return whom a task is offered next: all holders of the next role that somebody holds who was not offered it yet.
 
-    Empty where nobody is left. A role whose holders were all offered it as holders of another only costs time.
+    Empty where nobody is left. A role whose holders were all offered it as holders of another only costs time, and so
+    does one that only whoever let it lapse holds (``but``).
     """
-    known = {*so_far.offered, escalation.worker_id}
-    for role in task.who:
-        if role not in RESPONDERS or role in so_far.roles:
-            continue  # nobody else may be told, or could act on it
+    known = {*so_far.offered, escalation.worker_id, but}
+    had = max((number for number, role in enumerate(task.who, start=1) if role in so_far.roles), default=0)
+    for role in task.who[had:]:
         holders = directory.holders.get(role, ())
-        if not known.issuperset(holders):
+        if role in RESPONDERS and not known.issuperset(holders):  # nobody else may be told, or could act on it
             return {holder: (role,) for holder in holders if holder != escalation.worker_id}
     return {}
 
@@ -43,7 +43,7 @@ def passed_on(
     step = run.step(so_far.step)
     if step is None or step.task is None:
         return []  # no task of this ladder
-    offer = next_offer(escalation, step.task, so_far, directory)
+    offer = next_offer(escalation, step.task, so_far, directory, but=so_far.holder)
     if reason in {"unfinished", "given_back"}:
         offer = _offered_again(so_far, offer, step.task, directory)
     asks = ask(escalation, offer)

@@ -103,32 +103,36 @@ class LadderRun:
         found = self.step(step)
         return found.task if found else None
 
+    def following(self, step: int) -> int:
+        """Return which turn a step names as the one after it, or the next in the list. Keys lead forward only."""
+        found = self.step(step)
+        if found is None or found.then == EXHAUSTED:
+            return len(self.steps) + 1
+        named = self.ladder.number_of(found.then) if self.ladder and found.then else None
+        return named if named is not None and named > step else step + 1
+
+    def after(self, step: int) -> int:
+        """Return which turn follows a step by its time: in exhaustion the next round, and never a step that was."""
+        following = self.following(step)
+        while following in self.started:
+            following += 1
+        over = self.rounds or following > len(self.steps)
+        return len(self.steps) + self.rounds + 1 if over else following
+
     def leads(self, step: int, key: str) -> int | None:
         """Return to which turn an outcome of a step leads that names this key; None where it changes nothing.
 
-        Keys lead forward only, to what never started, and past no step to which another outcome has led. ``next``, and a
-        key that no step has, is whatever follows anyway.
+        It leads forward, to what never started, and past no step to which another outcome has led. ``next``, and a key
+        that no step has, is what the step itself names.
         """
-        number = self.ladder.number_of(key) if self.ladder and key != NEXT else None
-        if number is None:
-            return self.turn if self.last == step else None
-        if number <= step or number in self.started:
+        named = self.ladder.number_of(key) if self.ladder and key != NEXT else None
+        number = named or self.following(step)
+        waits = self.turn <= len(self.steps)
+        if number > len(self.steps):
+            return self.turn if self.last == step and not waits else None
+        if number <= step or number in self.started or (waits and number < self.turn):
             return None
-        if self.turn <= len(self.steps):
-            return number if number >= self.turn else None
         return number if self.rounds or number > self.last else None
-
-    def after(self, step: int) -> int:
-        """Return which turn follows a step by its time: the one it names, the next in the list, or a round."""
-        found = self.step(step)
-        exhausted = len(self.steps) + self.rounds + 1
-        if found is None or self.rounds or found.then == EXHAUSTED:
-            return exhausted
-        named = self.ladder.number_of(found.then) if self.ladder and found.then else None
-        following = named if named is not None and named > step else step + 1
-        while following in self.started:
-            following += 1
-        return following if following <= len(self.steps) else exhausted
 
     def passing_on(self) -> TaskRun | None:
         """Return the task that passes on before the ladder goes on; None where there is none."""

@@ -110,6 +110,11 @@ def judge_calls(evidence: Evidence) -> Iterator[Violation]:
                 yield Violation("I6", found, event.where)
         elif event.type == "notification.withdrawn.v1":
             asked = queued.get(event.data["notification_id"])
-            asker = None if asked is None or asked["asked_by"] in evidence.log.torn else asking.get(asked["asked_by"])
-            if asked is not None and asker is not None and asker.wants(asked):
+            if asked is not None and _judged(evidence, asked) and asking[asked["asked_by"]].wants(asked):
                 yield Violation("I8", "a notification was withdrawn that somebody still wanted", event.where)
+
+
+def _judged(evidence: Evidence, asked: Mapping[str, Any]) -> bool:
+    """Say whether all is known of what asked: an escalation, whose records can be read. A reminder's visit is not folded."""
+    stream_id: str = asked["asked_by"]
+    return stream_id.startswith("escalation-") and stream_id not in evidence.log.torn

@@ -35,3 +35,10 @@ async def test_no_policy_is_adopted_under_the_operators_id(world: World) -> None
     await world.done(None, "PUT", "/operator-ladder", LADDER)
     site = {"site_id": "nowhere", "name": "Nowhere", "policy_id": "operator"}
     assert await world.refused(None, "POST", "/sites", site) == (404, "policy_unknown")
+
+
+async def test_an_operators_ladder_that_tells_nobody_is_refused(world: World) -> None:
+    silent = [{**LADDER["steps"][0], "notify": []}]
+    response = await world.send(None, "PUT", "/operator-ladder", LADDER | {"steps": silent})
+    assert (response.status_code, response.json()["code"]) == (422, "invalid")
+    assert "ladder.steps[1]" in response.text

@@ -124,3 +124,16 @@ async def test_a_policy_at_its_limits_is_adopted(world: World) -> None:
     policy["ladders"][0]["steps"][0]["wait"] = "P366D"
     assert (await world.done(None, "POST", "/policies", policy))["policy_version"] == 1
     assert await world.refused(None, "POST", "/sites", {"name": "x\x00y", "policy_id": "other"}) == (422, "invalid")
+
+
+async def test_a_policy_whose_rules_contradict_each_other_is_refused_with_each_problem_and_what_to_do(
+    world: World,
+) -> None:
+    nobody = put("ladders.0.steps.0.notify", [])
+    circle = put("ladders.0.steps.0.then", "round")
+    circle["ladders"][0]["steps"][0]["key"] = "round"
+    for policy, words in ((nobody, "ladders[1].steps[1]"), (circle, "ladders[1].steps[1].then")):
+        response = await world.send(None, "POST", "/policies", policy)
+        assert (response.status_code, response.json()["code"]) == (422, "invalid")
+        assert words in response.text
+    assert await world.installation.history("policy-other") == []

@@ -14,6 +14,7 @@ from tests.support.protocol_world import COMMENCE
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
+@pytest.mark.requirement("M-03")
 async def test_safe_at_the_first_call(tell: Tell) -> None:
     story = await tell(COMMENCE)
     await story.misses()
@@ -30,6 +31,7 @@ async def test_safe_at_the_first_call(tell: Tell) -> None:
     )
 
 
+@pytest.mark.requirement("M-05")
 async def test_safe_at_the_second_call_5_minutes_after_the_first(tell: Tell) -> None:
     story = await tell(COMMENCE)
     await story.misses()
@@ -49,6 +51,8 @@ async def test_safe_at_the_second_call_5_minutes_after_the_first(tell: Tell) -> 
     )
 
 
+@pytest.mark.requirement("M-04")
+@pytest.mark.requirement("DU-01")
 async def test_the_code_word_stops_every_call_and_has_emergency_services_called(tell: Tell) -> None:
     story = await tell(COMMENCE)
     await story.misses()
@@ -74,6 +78,8 @@ async def test_the_code_word_stops_every_call_and_has_emergency_services_called(
     )
 
 
+@pytest.mark.requirement("M-06")
+@pytest.mark.requirement("M-07")
 async def test_no_answer_and_the_contact_says_that_she_left_at_15_20(tell: Tell) -> None:
     story = await tell(COMMENCE)
     await story.misses()
@@ -104,6 +110,9 @@ async def test_no_answer_and_the_contact_says_that_she_left_at_15_20(tell: Tell)
     assert (await story.task("ring_contacts"))["done"]["left_at"] == "2026-11-23T15:20:00Z"
 
 
+@pytest.mark.requirement("M-07")
+@pytest.mark.requirement("M-08")
+@pytest.mark.requirement("M-09")
 async def test_no_answer_anywhere_then_home_then_the_line_manager_then_emergency_services(tell: Tell) -> None:
     story = await tell(COMMENCE)
     await story.misses()
@@ -170,6 +179,7 @@ async def test_where_the_administrator_is_absent_the_supervisor_rings_and_then_t
     )
 
 
+@pytest.mark.requirement("M-08")
 async def test_where_the_line_manager_is_absent_the_senior_leader_takes_it_further(tell: Tell) -> None:
     story = await tell(COMMENCE)
     await story.misses()
@@ -193,6 +203,8 @@ async def test_where_the_line_manager_is_absent_the_senior_leader_takes_it_furth
     )
 
 
+@pytest.mark.requirement("M-01")
+@pytest.mark.requirement("M-09")
 async def test_where_everybody_is_absent_every_step_comes_at_its_time_and_it_never_ends(tell: Tell) -> None:
     story = await tell(COMMENCE)
     await story.misses()

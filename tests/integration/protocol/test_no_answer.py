@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from datetime import datetime
 
 import httpx2
@@ -11,6 +10,7 @@ import pytest
 
 from shared.contracts.tasks import TaskDone
 from tests.integration.protocol.conftest import Tell
+from tests.support.campaign import size
 from tests.support.protocol_story import Story
 from tests.support.protocol_world import COMMENCE, MOMENT, WALT
 
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 NO_ANSWER = {"outcome": "no_answer"}
 
-RACES = 8
+RACES = size(8, 40)
 """Visits on which two people say something at the same instant."""
 
 
@@ -102,8 +102,6 @@ async def test_said_by_two_people_at_the_same_instant_it_is_one_fact_every_time(
     for story, codes in zip(stories, pairs, strict=True):
         assert await done(story) == [(1, "no_answer", False)]
         assert sorted(codes) == ["", "task_done"]
-    winners = Counter(codes.index("") for codes in pairs)
-    assert winners[0] + winners[1] == RACES
 
 
 async def test_no_answer_and_safe_at_the_same_instant_are_one_of_the_two_and_never_both(tell: Tell) -> None:

@@ -14,6 +14,8 @@ from tests.support.protocol_world import STEPPING_STONES
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
+@pytest.mark.requirement("M-01")
+@pytest.mark.requirement("M-02")
 async def test_the_supervisor_rings_at_once_and_the_worker_is_safe(tell: Tell) -> None:
     story = await tell(STEPPING_STONES)
     await story.misses()
@@ -70,6 +72,8 @@ async def test_the_code_word_stops_the_calls_and_the_head_of_provision_has_emerg
     )
 
 
+@pytest.mark.requirement("M-10")
+@pytest.mark.requirement("EM-01")
 async def test_no_answer_anywhere_and_the_supervisor_sees_to_it_that_emergency_services_are_called(tell: Tell) -> None:
     story = await tell(STEPPING_STONES)
     await story.misses()
@@ -102,6 +106,7 @@ async def test_no_answer_anywhere_and_the_supervisor_sees_to_it_that_emergency_s
     )
 
 
+@pytest.mark.requirement("EM-04")
 async def test_where_the_supervisor_is_absent_the_head_of_provision_rings(tell: Tell) -> None:
     story = await tell(STEPPING_STONES)
     await story.misses()
@@ -137,6 +142,8 @@ async def test_where_nobody_is_a_supervisor_any_more_the_head_of_provision_is_of
     )
 
 
+@pytest.mark.requirement("M-10")
+@pytest.mark.requirement("EM-04")
 async def test_where_everybody_is_absent_emergency_services_are_asked_for_and_it_never_ends(tell: Tell) -> None:
     story = await tell(STEPPING_STONES)
     await story.misses()

@@ -39,11 +39,12 @@ class TaskBook:
     handed_to: str | None = None
     done: TaskDone | None = None
 
-    def next_offer(self, directory: Directory) -> tuple[Role, set[str]] | None:
-        """The next role that somebody holds who was not offered it, with all its holders."""
-        for role in self.rule.who:
+    def next_offer(self, directory: Directory, but: str | None = None) -> tuple[Role, set[str]] | None:
+        """The next role that somebody holds who was not offered it and did not let it lapse, with all its holders."""
+        passed = max((self.rule.who.index(role) + 1 for role in self.roles), default=0)
+        for role in self.rule.who[passed:]:
             holders = set(directory.holders.get(role, ())) - {WALT}
-            if role in RESPONDERS - self.roles and holders - set(self.offered):
+            if role in RESPONDERS and holders - set(self.offered) - {but}:
                 return role, holders
         return None
 
@@ -99,12 +100,17 @@ class LadderBook:
         """The turn to which an outcome leads: forward, to what never started, and not before what is set already."""
         if outcome.leads_to in {None, "resolved", "acknowledged"} or self.silenced:
             return None
-        number = self.number_of(outcome.leads_to)
-        if not number:
-            return self.turn if self.last == step else None
+        number = self.number_of(outcome.leads_to) or self.following(step)
         waiting = self.turn if self.turn <= len(self.steps) else 0
+        if number > len(self.steps):
+            return self.turn if self.last == step and not waiting else None
         passed = number < waiting or (not self.rounds and number < self.last)
         return None if number <= step or number in self.started or passed else number
+
+    def following(self, step: int) -> int:
+        rule = self.steps[step - 1]
+        then = self.number_of(rule.then)
+        return len(self.steps) + 1 if rule.then == "exhausted" else then if then > step else step + 1
 
     def starts(self, event: StepStarted, asked: set[str], directory: Directory, now: datetime) -> None:
         step = self.steps[event.step - 1]
@@ -127,9 +133,8 @@ class LadderBook:
             timeout = max(now, min(timeout, self.repeats_at))
         assert event.next_at == timeout
         self.started.add(event.step)
-        then = self.number_of(step.then)
-        following = then if then > event.step else event.step + 1
-        over = self.rounds or step.then == "exhausted" or following > len(self.steps)
+        following = self.following(event.step)
+        over = self.rounds or following > len(self.steps)
         self.turn = len(self.steps) + self.rounds + 1 if over else following
         self.last, self.latest, self.asked = event.step, timeout, {ask.notification_id for ask in event.asks}
 
@@ -148,7 +153,7 @@ class LadderBook:
         assert not self.silenced
         assert task.done is None
         assert event.by == task.holder
-        offer = task.next_offer(directory)
+        offer = task.next_offer(directory, task.holder)
         new = offer[1] if offer else set()
         if event.reason in {"untaken", "reached_nobody"}:
             assert task.holder is None

@@ -14,6 +14,7 @@ from services.escalation.domain import (
     GiveBackTask,
     HandOverTask,
     Raise,
+    StartNextStep,
     TakeTask,
     TaskNo,
     TaskResult,
@@ -22,7 +23,7 @@ from services.escalation.domain import (
 from shared.contracts.base import Event
 from shared.contracts.escalations import EscalationExhausted, StepReachedNobody, StepStarted
 from shared.contracts.ladders import Ladder, Outcome, Step, Task, Trigger
-from shared.contracts.roles import Role
+from shared.contracts.roles import RESPONDERS, Role
 from shared.contracts.spans import Timed
 from shared.contracts.tasks import Answer, TaskDone, TaskHandedOver, TaskPassedOn, TaskTaken
 from tests.support.given import Given
@@ -37,6 +38,7 @@ from tests.unit.escalation.examples import (
     WALT,
     cites,
     ladder,
+    next_step,
     raise_help,
     raise_missed,
     step,
@@ -111,6 +113,9 @@ PEOPLE = Directory(
     everyone=(WALT, SUE, SAM, LIZ, HEIDI, DAN),
 )
 """Each role's holders differ, but for the worker, who is a supervisor too."""
+
+TEN = T0 + 10 * MINUTE
+"""When the second step starts, unless an outcome sets an earlier time."""
 
 ONE = TaskNo(1, 1)
 
@@ -191,3 +196,20 @@ def next_turn(history: Given[Command, Event, Escalation], ladder_no: int = 1) ->
 def passes_on(history: Given[Command, Event, Escalation]) -> list[tuple[str, timedelta]]:
     """Return which tasks pass on, and when, from T0."""
     return [(it.subject, it.due_at - T0) for it in history.deadlines if it.kind == "task"]
+
+
+def on(turn: int, at: timedelta, *, ladder_no: int = 1) -> StartNextStep:
+    """Let the time of a turn come, counted from T0."""
+    return next_step(turn, T0 + at, ladder_no=ladder_no, directory=PEOPLE)
+
+
+TO_EXHAUSTION = (on(2, 10 * MINUTE), on(3, 20 * MINUTE), on(4, 24 * MINUTE), on(6, 30 * MINUTE))
+"""The ladder by its times alone: it is exhausted after 30 minutes, and step 5 never started."""
+
+
+def without(*roles: Role, **held: tuple[str, ...]) -> Directory:
+    """Return who is there where some roles have no holder, and others have these."""
+    holders = {role: people for role, people in PEOPLE.holders.items() if role not in roles}
+    holders |= {Role(role): people for role, people in held.items()}
+    responders = (worker for role, people in holders.items() if role in RESPONDERS for worker in people)
+    return Directory(holders, tuple(dict.fromkeys(responders)))

@@ -134,10 +134,17 @@ def test_an_answer_that_comes_too_late_is_recorded_as_late_and_one_that_never_co
     assert story["undone"] == ["It never came to emergency_services=called."]
 
 
+def test_an_acknowledgement_stops_the_ladder_until_it_runs_out() -> None:
+    story = played(STEPPING_STONES, "--trigger", "help", "--acknowledge", "supervisor@2m")
+    taken = next(row for row in story["rows"] if row["event"] == "escalation.acknowledged.v1")
+    assert (taken["after_seconds"], taken["who"]) == (120, ["Sam (supervisor)"])
+    assert starts(story) == [(0, "step 1"), (17, "emergency_services")]
+
+
 def test_what_the_decider_refuses_is_a_row_that_says_why() -> None:
     story = played(COMMENCE, "--take", "ring_mobile=administrator", "--take", "ring_mobile=supervisor@1m")
     [row] = [row for row in story["rows"] if row["event"] == "refused"]
-    assert row["what"].startswith("ring_mobile=taken is refused: Somebody else has this task")
+    assert row["what"].startswith("ring_mobile=supervisor is refused: Somebody else has this task")
 
 
 def test_the_table_has_times_people_and_clauses_and_fits_a_page() -> None:
@@ -179,8 +186,10 @@ def test_every_trigger_can_be_played_and_is_never_silent(file: Path, trigger: st
         (["--answer", "ring_mobile=safe@2"], "2 is no time; write hours, minutes and seconds as 1h, 2m, 90s or 2m30s"),
         (["--answer", "ring_mobile=safe@99999h"], "is longer than a ladder runs; take at most 366 days"),
         (["--take", "ring_mobile=boss"], "boss: is no role that may act"),
-        (["--take", "ring_mobile=dsl", "--absent", "dsl"], "dsl is absent and takes nothing"),
+        (["--take", "ring_mobile=dsl", "--absent", "dsl"], "dsl is absent and does nothing"),
         (["--absent", "worker"], "worker: is no role that may act"),
+        (["--acknowledge", "boss@1m"], "boss: is no role that may act"),
+        (["--acknowledge", "dsl@soon"], "dsl@soon: soon is no time"),
         (["--at", "noon"], "noon: is no time of day; write it as 15:30"),
         (["--at", "9999-12-31T23:59"], "is no time of day"),
     ],

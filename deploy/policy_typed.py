@@ -1,9 +1,14 @@
-"""How times are typed for a simulation: spans as ``2m30s``, and the moment of the trigger as ``15:30``."""
+"""How triggers, roles and times are typed for a simulation: spans as ``2m30s``, the moment of the trigger as ``15:30``."""
 
 from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
+from typing import get_args
+
+from shared.contracts.ladders import Trigger
+from shared.contracts.policy_words import did_you_mean
+from shared.contracts.roles import RESPONDERS, Role
 
 _WHEN = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
 _LONGEST = timedelta(days=366)
@@ -44,3 +49,21 @@ def instant(text: str) -> datetime:
         if found.year in _YEARS:
             return found
     raise WishError(f"{text}: is no time of day; write it as 15:30, or with a date as 2026-01-05T15:30.")
+
+
+def trigger_named(text: str) -> Trigger:
+    """Return the trigger of a visit that is called so. Raises WishError."""
+    triggers: tuple[Trigger, ...] = get_args(Trigger)
+    known = [one for one in triggers if one != "system"]
+    found = next((one for one in known if one == text), None)
+    if found is None:
+        raise WishError(f"{text}: is no trigger of a visit{did_you_mean(text, known)}; it may be {', '.join(known)}.")
+    return found
+
+
+def role_named(text: str) -> Role:
+    """Return the role that may act and is called so. Raises WishError."""
+    known = sorted(role.value for role in RESPONDERS)
+    if text not in known:
+        raise WishError(f"{text}: is no role that may act{did_you_mean(text, known)}; it may be {', '.join(known)}.")
+    return Role(text)
