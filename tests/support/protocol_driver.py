@@ -22,7 +22,7 @@ from services.escalation.domain import (
     command_for,
 )
 from services.escalation.domain.task_commands import DoTask, GiveBackTask, HandOverTask, TakeTask, TaskNo, TaskResult
-from shared.contracts.base import Event
+from shared.contracts.base import Event, Sealed
 from shared.contracts.escalations import (
     AcknowledgementRanOut,
     EscalationAcknowledged,
@@ -48,6 +48,7 @@ _TRIGGER: TypeAdapter[Trigger] = TypeAdapter(Trigger)
 
 VISIT = "visit1"
 EPISODE = f"{VISIT}.1"
+REFERENCE = Sealed(kid="k", nonce="n", ct="c")
 ORDER = ("acknowledgement", "step", "task")
 """At one instant what runs out comes first, then steps, then tasks that pass on."""
 
@@ -127,7 +128,7 @@ class Driven:
             case "resolve":
                 return Resolve(EPISODE, act.who, act.who, "spoke_with_worker", None, None, self.now)
             case _:
-                result = TaskResult(act.outcome, {}, T0, T0)  # the same content, whenever it is said again
+                result = TaskResult(act.outcome, {}, T0, T0, REFERENCE)  # the same content, whenever it is said again
                 return DoTask(
                     EPISODE, task, act.who, "api", result, None, self._of_outcome(act), self.directory, self.now
                 )

@@ -218,7 +218,7 @@ class Oracle:
 
     def _tried(self, run: _Run, number: int, asked: Iterable[str], now: int) -> None:
         """Where no message reaches anybody who was asked, the next role is, or the next step comes."""
-        if set(asked) - self.unreachable or not asked or run.turn != number or not run.runs:
+        if set(asked) - self.unreachable or not asked or run.turn != number or not run.runs or run.next_at <= now:
             return
         task = run.tasks.get(number)
         if task is None:
@@ -250,16 +250,20 @@ class Oracle:
         task.passes_on_at = now + seconds_of(rule["take_within"]["span"]) if further else None
 
     def _further(self, run: _Run, number: int) -> bool:
-        roles = run.steps[number - 1]["task"]["who"]
-        return any(self._holding(role) for role in roles[run.tasks[number].roles :])
+        roles, task = run.steps[number - 1]["task"]["who"], run.tasks[number]
+        return any(self._fresh(role, task) for role in roles[task.roles :])
+
+    def _fresh(self, role: str, task: _Task) -> list[str]:
+        """Return who holds a role and has not been offered the task yet."""
+        return [one for one in self._holding(role) if one not in task.offered]
 
     def _next_role(self, roles: Sequence[str], task: _Task, but: str = "") -> list[str]:
-        """Return who holds the next role that anybody holds, without the one who let it lapse: their turn may still come."""
-        held = (number for number in range(task.roles, len(roles)) if self._holding(roles[number]))
-        for number in held:
-            asked = [one for one in self._holding(roles[number]) if one != but]
-            task.roles = number + 1 if asked else task.roles
-            return asked
+        """Return who holds the next role that brings anybody new, but for the one who let it lapse: their turn may come."""
+        for number in range(task.roles, len(roles)):
+            if self._fresh(roles[number], task):
+                asked = [one for one in self._holding(roles[number]) if one != but]
+                task.roles = number + 1 if asked else task.roles
+                return asked
         return []
 
     def _runs_out(self, now: int) -> None:

@@ -71,7 +71,7 @@ def small_operator() -> dict[str, Any]:
         "stakeholders",
         "The session is over: those concerned hear of it as soon as possible",
         _cites("S1 6", "EM-05"),
-        notify=["supervisor", "dsl", "head_of_provision"],
+        notify=["supervisor", "head_of_provision"],
     )
     rules |= {
         "policy_id": "small-operator",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -239,6 +240,19 @@ class Story:
         """Let somebody say what came of a task."""
         response = await self.act(who, "outcome", key, {"outcome": outcome, **facts}, ladder_no)
         assert response.is_success, response.text
+
+    async def presses(self, who: str, key: str, outcome: str) -> str:
+        """Let somebody open the link of the last message that they got, and press what came of a task; return the page."""
+        links = [line["body"]["data"]["link"] for line in self.world.sink.arrivals if self.id_of(who) in line["path"]]
+        path, desk = httpx2.URL(links[-1]).path, self.world.clients["escalation"]
+        page = (await desk.get(path)).text
+        number = (await self.task(key))["task"]
+        chosen = {"press": re.findall(r'name="press" value="([^"]+)"', page)[0], "task": number, "outcome": outcome}
+        ladder, step = number.split("-")
+        self.acts.append(Act(self.at, self.id_of(who), "outcome", int(ladder), int(step), outcome))
+        answered = await desk.post(path, data={"action": "do_task", **chosen}, follow_redirects=True)
+        assert answered.is_success, answered.text
+        return answered.text
 
     async def told(self) -> list[Told]:
         """Return what happened as the audit timeline has it."""

@@ -99,8 +99,9 @@ class Protocol:
     async def quiet(self) -> None:
         """Wait until all is applied, nothing is due and no message is on its way."""
         await self.installation.quiet()
-        await until(self._nothing_on_its_way)
-        await self.installation.quiet()
+        while not await self._nothing_on_its_way():
+            await until(self._nothing_on_its_way)
+            await self.installation.quiet()
 
     async def _nothing_on_its_way(self) -> bool:
         count = "SELECT count(*) FROM log.deadline WHERE kind = 'attempt'"

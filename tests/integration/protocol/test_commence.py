@@ -51,6 +51,18 @@ async def test_safe_at_the_second_call_5_minutes_after_the_first(tell: Tell) -> 
     )
 
 
+@pytest.mark.requirement("M-05")
+async def test_the_same_by_the_page_behind_the_link_of_each_message(tell: Tell) -> None:
+    story = await tell(COMMENCE)
+    await story.misses()
+    await story.minute(1)
+    assert "No answer" in await story.presses("amy", "ring_mobile", "no_answer")
+    await story.minute(7)
+    await story.presses("amy", "ring_mobile_again", "safe")
+    assert (await story.shown("sam"))["ended"]["how"] == "spoke_with_worker"
+    assert await story.rows() == story.foretold()
+
+
 @pytest.mark.requirement("M-04")
 @pytest.mark.requirement("DU-01")
 async def test_the_code_word_stops_every_call_and_has_emergency_services_called(tell: Tell) -> None:

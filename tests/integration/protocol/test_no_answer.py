@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 
 import httpx2
@@ -96,48 +97,29 @@ async def test_said_twice_by_the_same_person_it_is_one_fact_and_another_outcome_
     assert await story.rows() == story.foretold()
 
 
-async def test_said_by_two_people_at_the_same_instant_it_is_one_fact_every_time(tell: Tell) -> None:
+async def test_two_people_at_the_same_instant_do_not_both_hold_it_and_what_both_say_is_one_fact(tell: Tell) -> None:
     stories = await all_missed(tell)
-    pairs = await asyncio.gather(*(both_say(story, "no_answer", "no_answer") for story in stories))
-    for story, codes in zip(stories, pairs, strict=True):
-        assert await done(story) == [(1, "no_answer", False)]
-        assert sorted(codes) == ["", "task_done"]
-
-
-async def test_no_answer_and_safe_at_the_same_instant_are_one_of_the_two_and_never_both(tell: Tell) -> None:
-    stories = await all_missed(tell)
-    pairs = await asyncio.gather(*(both_say(story, "no_answer", "safe") for story in stories))
-    for story, codes in zip(stories, pairs, strict=True):
-        (happened,) = await done(story)
-        ended = (await story.shown("sol"))["ended"]
-        assert sorted(codes) in (["", "task_done"], ["", "not_open"])
-        assert (happened[1] == "safe") == (ended is not None)
-
-
-async def test_a_code_word_at_the_same_instant_as_no_answer_is_never_lost(tell: Tell) -> None:
-    stories = await all_missed(tell)
-    pairs = await asyncio.gather(*(both_say(story, "no_answer", "code_word") for story in stories))
-    for story, (_, code_word) in zip(stories, pairs, strict=True):
-        assert code_word == ""
-        triggers = [one["trigger"] for one in (await story.shown("sol"))["triggers"]]
-        assert triggers == ["check_in_missed", "duress"]
-        assert len(await done(story)) == 1
-
-
-async def test_two_people_who_take_it_at_the_same_instant_do_not_both_hold_it(tell: Tell) -> None:
-    stories = await all_missed(tell)
-
-    async def both_take(story: Story) -> list[str]:
-        path = f"{story.escalation}/tasks/1-1/taking"
-        return [
-            code(one) for one in await asyncio.gather(*(story.send(who, "POST", path, {}) for who in ("amy", "sam")))
-        ]
-
-    pairs = await asyncio.gather(*map(both_take, stories))
-    for story, codes in zip(stories, pairs, strict=True):
+    for story, codes in zip(stories, await at_once(stories, both_take), strict=True):
         assert sorted(codes) == ["", "task_taken"]
         holder = ("amy", "sam")[codes.index("")]
         assert (await story.task("ring_mobile"))["holder"] == story.id_of(holder)
+        await story.do(holder, "POST", f"{story.escalation}/tasks/1-1/return", {})
+    for story, codes in zip(stories, await at_once(stories, both_say_no_answer), strict=True):
+        assert sorted(codes) == ["", "task_done"]
+        assert await done(story) == [(1, "no_answer", False)]
+
+
+async def test_safe_or_a_code_word_at_the_same_instant_as_no_answer(tell: Tell) -> None:
+    stories = await all_missed(tell)
+    half = len(stories) // 2
+    for story, codes in zip(stories[:half], await at_once(stories[:half], safe_or_no_answer), strict=True):
+        assert sorted(codes) in (["", "task_done"], ["", "not_open"]), "one of the two, and never both"
+        ((_, outcome, _),) = await done(story)
+        assert (outcome == "safe") == ((await story.shown("sol"))["ended"] is not None)
+    for story, codes in zip(stories[half:], await at_once(stories[half:], code_word_or_no_answer), strict=True):
+        assert codes[1] == "", "a code word is never lost"
+        assert [one["trigger"] for one in (await story.shown("sol"))["triggers"]] == ["check_in_missed", "duress"]
+        assert len(await done(story)) == 1
 
 
 async def test_after_a_resolve_it_is_refused_and_a_code_word_still_alarms(tell: Tell) -> None:
@@ -181,9 +163,32 @@ async def all_missed(tell: Tell) -> list[Story]:
     return stories
 
 
-async def both_say(story: Story, *outcomes: str) -> list[str]:
-    """Let Amy and Sam say what came of the first call at the same instant; return with which codes they were refused."""
-    path = f"{story.escalation}/tasks/1-1/outcome"
-    said = zip(("amy", "sam"), outcomes, strict=True)
-    answers = (story.send(who, "POST", path, {"outcome": outcome}) for who, outcome in said)
-    return [code(one) for one in await asyncio.gather(*answers)]
+async def at_once(stories: list[Story], act: Callable[[Story], Awaitable[list[str]]]) -> list[list[str]]:
+    """Let the same happen in every story at once; return with which codes each was refused."""
+    return await asyncio.gather(*map(act, stories))
+
+
+async def both_take(story: Story) -> list[str]:
+    """Let Amy and Sam take the first call at the same instant; return with which codes they were refused."""
+    return await _both(story, "taking", {}, {})
+
+
+async def both_say_no_answer(story: Story) -> list[str]:
+    """Let both say that nobody answered."""
+    return await _both(story, "outcome", NO_ANSWER, NO_ANSWER)
+
+
+async def safe_or_no_answer(story: Story) -> list[str]:
+    """Let one say that nobody answered, and one that the worker is safe."""
+    return await _both(story, "outcome", NO_ANSWER, {"outcome": "safe"})
+
+
+async def code_word_or_no_answer(story: Story) -> list[str]:
+    """Let one say that nobody answered, and one that the code word fell."""
+    return await _both(story, "outcome", NO_ANSWER, {"outcome": "code_word"})
+
+
+async def _both(story: Story, what: str, *bodies: dict[str, str]) -> list[str]:
+    path = f"{story.escalation}/tasks/1-1/{what}"
+    sent = (story.send(who, "POST", path, body) for who, body in zip(("amy", "sam"), bodies, strict=True))
+    return [code(one) for one in await asyncio.gather(*sent)]
