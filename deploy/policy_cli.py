@@ -122,7 +122,7 @@ def simulate(
 def _print(found: list[Row], *, clock: bool) -> None:
     table = Table("after", *(["at"] if clock else []), "what", "who", "clause", box=None, pad_edge=False)
     for row in found:
-        times = [str(row.after), f"{row.at:%H:%M:%S}"] if clock else [str(row.after)]
+        times = [str(row.after), f"{row.row_at:%H:%M:%S}"] if clock else [str(row.after)]
         table.add_row(*times, row.what, "\n".join(row.who), row.source)
     Console(width=WIDTH, highlight=False, markup=False).print(table)
 

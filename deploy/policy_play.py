@@ -37,7 +37,7 @@ ROUNDS = 3
 class Played:
     """Something that happened, with what the escalation was before it. A refusal has no event."""
 
-    at: datetime
+    played_at: datetime
     before: Escalation
     event: Event | None
     refused: str | None = None

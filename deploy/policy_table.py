@@ -37,7 +37,7 @@ class Row:
 
     after: timedelta
     """From the trigger."""
-    at: datetime
+    row_at: datetime
     event: str
     """Its name on the wire, or ``refused``."""
     what: str
@@ -55,22 +55,22 @@ class Row:
 
     def as_json(self) -> dict[str, object]:
         """Return it for programs."""
-        when = {"after_seconds": self.after.total_seconds(), "at": self.at.strftime("%Y-%m-%dT%H:%M:%SZ")}
+        when = {"after_seconds": self.after.total_seconds(), "at": self.row_at.strftime("%Y-%m-%dT%H:%M:%SZ")}
         return {**when, "event": self.event, "what": self.what, "who": self.who, **self.cites.model_dump(mode="json")}
 
 
 def rows(played: Iterable[Played], started_at: datetime) -> list[Row]:
     """Return what happened as rows, in its order."""
-    return [row for it in played for row in _rows_of(it, it.at - started_at)]
+    return [row for it in played for row in _rows_of(it, it.played_at - started_at)]
 
 
 def _rows_of(it: Played, after: timedelta) -> Iterator[Row]:
     if it.event is None:
         what = f"{it.wish or 'that'} is refused: {REFUSALS.get(it.refused or '', it.refused)}"
-        yield Row(after, it.at, "refused", what)
+        yield Row(after, it.played_at, "refused", what)
         return
-    what, who, cites = _told(it.event, it.before, it.at)
-    yield Row(after, it.at, it.event.type, what, who, cites)
+    what, who, cites = _told(it.event, it.before, it.played_at)
+    yield Row(after, it.played_at, it.event.type, what, who, cites)
 
 
 def _told(event: Event, before: Escalation, at: datetime) -> tuple[str, tuple[str, ...], Cites]:

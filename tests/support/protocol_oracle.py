@@ -96,6 +96,10 @@ class _Run:
     started: set[int] = field(default_factory=set)
 
     @property
+    def trigger(self) -> str:
+        return str(self.ladder["trigger"])
+
+    @property
     def runs(self) -> bool:
         return not (self.held or self.stopped)
 
@@ -383,23 +387,25 @@ class Oracle:
             self._end(act.at, act.who)
             return
         if leads_to == "acknowledged":
-            self._acknowledge(act.at, act.who)
+            # Whoever has one matter in hand has the lesser ones, too: no graver one, and none that is for other people.
+            own = run.trigger
+            lesser = [one for one in self.runs if own != APART != one.trigger and _rank(one.trigger) >= _rank(own)]
+            self._acknowledge(act.at, act.who, [run, *lesser])
             return
         target = run.number_of(leads_to) or run.following(act.step)
         everyone = target > run.last
-        skipped = run.turn < target < run.next_turn <= run.last  # to go there would put off what comes anyway
+        timed = run.turn == act.step and run.next_turn == run.after(act.step)
+        skipped = run.turn < target < run.next_turn <= run.last and not timed  # another outcome has led past it
         ahead = act.step < target and (run.turn < target or run.round > 0) and not skipped
         fresh = ahead and target not in run.started
         if run.turn == act.step if everyone else fresh:
             after = seconds_of(outcome["after"]) if outcome.get("after") else 0
             run.next_turn, run.next_at = target, min(run.next_at, act.at + after)
 
-    def _acknowledge(self, now: int, who: str) -> str:
-        free = [run for run in self.runs if run.runs]
-        if self.owner == who and not free:
-            return ""
-        if self.owner and not free:
-            return OTHER
+    def _acknowledge(self, now: int, who: str, only: Sequence[_Run] | None = None) -> str:
+        free = [run for run in (self.runs if only is None else only) if run.runs]
+        if not free:
+            return OTHER if self.owner not in {"", who} else ""
         for run in free:
             run.held = True
         lasts = min(run.span("acknowledgement_lasts") for run in self.runs if run.held)

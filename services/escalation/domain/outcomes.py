@@ -19,7 +19,7 @@ from services.escalation.domain.task_commands import DoTask, TaskResult
 from services.escalation.domain.tasks import Started, started, taken
 from services.escalation.domain.triggers import Raise
 from shared.contracts.base import Event, join_cites
-from shared.contracts.ladders import ACKNOWLEDGED, RESOLVED, Outcome, Trigger
+from shared.contracts.ladders import ACKNOWLEDGED, APART, GRAVITY, RESOLVED, Outcome, Trigger
 from shared.contracts.tasks import TaskDone
 from shared.decider import Rejected
 
@@ -30,7 +30,7 @@ CLOCKS_DIFFER = timedelta(minutes=5)
 def do_task(command: DoTask, escalation: Escalation) -> list[Event]:
     """Return what came of a task and what follows; nothing where the same person said the same. Raises Rejected."""
     if command.raised and command.by != escalation.worker_id and not _is_there(command, escalation):
-        return raise_trigger(command.raised, escalation)
+        return raise_trigger(_anew(command.raised, escalation), escalation)
     must_be_open_to(escalation, command.escalation_id, command.by)
     it = started(escalation, command.task)
     outcome = it.rule.outcome(command.result.outcome)
@@ -50,6 +50,12 @@ def _is_there(command: DoTask, escalation: Escalation) -> bool:
     """Say whether the task that is meant is one of the episode that is open."""
     task = escalation.task(command.task.ladder_no, command.task.step)
     return escalation.open and escalation.escalation_id == command.escalation_id and task is not None
+
+
+def _anew(raised: Raise, escalation: Escalation) -> Raise:
+    """Return a trigger of an episode that is over under an id of its own: what was said once more is no repeat then."""
+    before = sum(1 for seen in escalation.triggers_seen if seen.endswith(raised.trigger_event_id))
+    return replace(raised, trigger_event_id=f"again{before}.{raised.trigger_event_id}") if before else raised
 
 
 def _says_the_same(done: TaskDone, command: DoTask) -> bool:
@@ -130,11 +136,18 @@ def _safe(command: DoTask, outcome: Outcome) -> Resolve:
 
 
 def _in_hand(command: DoTask, escalation: Escalation) -> list[Event]:
-    """Return that whoever did the task has taken its ladder, and with it what is free of all that they knew of."""
+    """Return that whoever did the task has taken its ladder, and with it the lesser ones of which they knew."""
     run = escalation.run(command.task.ladder_no)
-    known = free_to(escalation, command.triggers_seen)
+    if run is None:
+        return []
+    known = [] if run.trigger in APART else [it for it in free_to(escalation, command.triggers_seen) if _less(it, run)]
     taken_too = [it for it in escalation.ladders if it in known or (it == run and it.free)]
     return acknowledged(escalation, taken_too, command.by, command.via, command.now)
+
+
+def _less(other: LadderRun, run: LadderRun) -> bool:
+    """Say whether somebody who has this ladder in hand has the other, too: no graver one, and none for other people."""
+    return GRAVITY[other.trigger] <= GRAVITY[run.trigger] and other.trigger not in APART
 
 
 def _trigger_of(command: DoTask, trigger: Trigger, escalation: Escalation) -> Raise:

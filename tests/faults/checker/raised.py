@@ -41,8 +41,8 @@ CAME = frozenset(
 LOST = "lost-"
 """Begins the id of a trigger that is no event: an episode is open of which the opening cannot be read."""
 
-OUTCOME = re.compile(r"(?P<episode>.+)\.(?P<ladder_no>\d+)-(?P<step>\d+)\.(?P<outcome>[a-z][a-z0-9_]*)")
-"""The id of a trigger that is an outcome of a task."""
+OUTCOME = re.compile(r"(?:again\d+\.)?(?P<episode>.+)\.(?P<ladder_no>\d+)-(?P<step>\d+)\.(?P<outcome>[a-z][a-z0-9_]*)")
+"""The id of a trigger that is an outcome of a task; said once more after the episode's end, it begins with ``again``."""
 
 SYSTEM = "escalation-system.operator"
 """The escalations about Lonewatch itself: what cannot be raised for its visit is raised here."""

@@ -232,7 +232,7 @@ def test_what_joined_between_taking_and_doing_hinders_no_other_outcome() -> None
     assert told(history.when(do(SUE, "no_answer", T0 + 2 * MINUTE, seen=1))) == ["done sue no_answer"]
 
 
-def test_in_hand_acknowledges_the_ladder_of_the_task_and_all_that_they_knew_of() -> None:
+def test_in_hand_acknowledges_the_ladder_of_the_task_and_never_a_graver_one() -> None:
     history = after(missed(), take(SUE, T0), raise_help(now=T0 + MINUTE, directory=PEOPLE))
     done, held = history.when(do(SUE, "in_hand", T0 + 2 * MINUTE, seen=1))
     assert told([done]) == ["done sue in_hand"]
@@ -245,9 +245,9 @@ def test_in_hand_acknowledges_the_ladder_of_the_task_and_all_that_they_knew_of()
         runs_out_at=T0 + 2 * MINUTE + LASTS,
         cites=cites("lasts"),
     )
-    (_, both) = history.when(do(SUE, "in_hand", T0 + 2 * MINUTE))
-    assert isinstance(both, EscalationAcknowledged)
-    assert both.ladders == (1, 2)
+    (_, knowing) = history.when(do(SUE, "in_hand", T0 + 2 * MINUTE))
+    assert isinstance(knowing, EscalationAcknowledged)
+    assert (knowing.ladders, knowing.running) == ((1,), (2,))
 
 
 def test_in_hand_takes_the_ladder_of_its_own_task_even_where_its_trigger_was_not_seen() -> None:
