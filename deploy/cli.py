@@ -11,14 +11,15 @@ from typing import Annotated, Any
 import orjson
 import typer
 
-from deploy import parked_cli, policy_cli, topics_cli, watch_cli
+from deploy import parked_cli, topics_cli, watch_cli
 from deploy.client import Client
 from deploy.database import SERVICES
 from deploy.demo import Wanted, play
 from deploy.local.installation import installation, port_is_free
 from deploy.local.kafka.carrier import carrier
 from deploy.local.replicas import MOST_REPLICAS
-from deploy.story_choice import chosen
+from deploy.policy import cli as policy_cli
+from deploy.story.choice import chosen
 from deploy.terminal import HERE, STATE, Json, Token, Url, client, console, fail, print_json, run, say, until_stopped
 from services.audit.domain import timeline_text
 

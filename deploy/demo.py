@@ -21,16 +21,16 @@ from deploy.local.kafka.configuration import single
 from deploy.local.kafka.node import kill as kill_kafka
 from deploy.local.postgres import stop as stop_postgres
 from deploy.sinks import MailSink, WebhookSink
-from deploy.story_messages import Arrival, Messages
-from deploy.story_report import tell
-from deploy.story_stage import Stage, StoryError
+from deploy.story.messages import Arrival, Messages
+from deploy.story.report import tell
+from deploy.story.stage import Stage, StoryError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from rich.console import Console
 
-    from deploy.story import Story
+    from deploy.story.story import Story
     from shared.contracts.policy import Policy
 
 STORY_WITHIN = 110.0

@@ -16,8 +16,8 @@ from deploy.client import Client, RefusedError
 from deploy.database import ROOT
 from deploy.local.postgres import PostgresError
 from deploy.local.readiness import NotReadyError
-from deploy.policy_files import PolicyError
-from deploy.story_stage import StoryError
+from deploy.policy.files import PolicyError
+from deploy.story.stage import StoryError
 from shared.runtime.schema import ChangedMigrationError
 
 if TYPE_CHECKING:

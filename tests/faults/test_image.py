@@ -19,7 +19,6 @@ import psutil
 import pytest
 
 from deploy.database import SERVICES
-from deploy.demo import POLICY
 from deploy.image.build import build
 from deploy.image.containers import FIRST_ADMINISTRATOR, Containers, containers
 from deploy.image.engine import Engine, NoEngineError, end
@@ -28,7 +27,9 @@ from deploy.image.make_secrets import ACCOUNT
 from deploy.image.trial import becomes_well, folder, trial
 from deploy.local.installation import free_port
 from deploy.local.postgres import Server
-from deploy.story import Arrival, Story
+from deploy.story.choice import chosen
+from deploy.story.messages import Messages
+from deploy.story.stage import Stage
 from tests.support.campaign import PROVING
 from tests.support.kafka import Broker
 from tests.support.postgres import shared_server
@@ -70,18 +71,18 @@ class Place:
     made: Containers
     url: str
     token: str
-    arrivals: list[Arrival]
+    messages: Messages
     webhook: str
 
 
 @asynccontextmanager
 async def at_work(using: Engine, server: Server, bootstrap: str) -> AsyncIterator[Place]:
     """Run the migration, the services and the front out of the image; mail and webhooks end here."""
-    arrivals: list[Arrival] = []
+    messages = Messages()
     with folder() as at:
         async with (
-            MailSink(at / "mail.jsonl", arrived=lambda one: arrivals.append(Arrival.of_mail(one))) as mail,
-            WebhookSink(at / "hooks.jsonl", arrived=lambda one: arrivals.append(Arrival.of_webhook(one))) as webhook,
+            MailSink(at / "mail.jsonl", arrived=messages.mail) as mail,
+            WebhookSink(at / "hooks.jsonl", arrived=messages.webhook) as webhook,
         ):
             more = {
                 "LONEWATCH_SMTP_HOST": mail.host,
@@ -93,7 +94,7 @@ async def at_work(using: Engine, server: Server, bootstrap: str) -> AsyncIterato
                 await asyncio.to_thread(start, made, port)
                 said = await asyncio.to_thread(lambda: made.run("cat", FIRST_ADMINISTRATOR, entry=False))
                 assert said.returncode == 0, said.stderr
-                yield Place(made, f"http://127.0.0.1:{port}", said.stdout.strip(), arrivals, webhook.url)
+                yield Place(made, f"http://127.0.0.1:{port}", said.stdout.strip(), messages, webhook.url)
 
 
 def start(made: Containers, port: int) -> None:
@@ -127,9 +128,10 @@ async def test_the_demos_story_comes_true_out_of_the_image(using: Engine, beside
     async with at_work(using, beside, kafka.bootstrap) as place:
         if using.name == "buildah":  # an engine's processes are not children of this one
             assert [name for name in SERVICES if not out_of_the_image(place.made.started[name])] == []
-        story = Story(place.url, place.token, SPEED, "example.org", place.webhook, place.arrivals, lambda _: None)
+        telling, policy = chosen("stepping-stones")
+        story = telling(Stage(place.url, place.token, SPEED, place.webhook), place.messages, lambda _: None)
         try:
-            await story.prepare(POLICY)
+            await story.prepare(policy)
             async with asyncio.timeout(TOLD_WITHIN):
                 await story.play()
         finally:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from deploy.database import ROOT
-from deploy.policy_files import load_policy
+from deploy.policy.files import load_policy
 from shared.contracts.policy import Policy
 
 FILE = ROOT / "policies" / "stepping-stones.toml"

@@ -15,10 +15,10 @@ from datetime import datetime, timedelta
 
 import asyncpg
 
-from deploy.story import Story
-from deploy.story_choice import chosen
-from deploy.story_messages import Messages
-from deploy.story_stage import Stage
+from deploy.story.choice import chosen
+from deploy.story.messages import Messages
+from deploy.story.stage import Stage
+from deploy.story.story import Story
 from shared.contracts.policy import Policy
 from tests.support.campaign import size
 from tests.support.live import Live

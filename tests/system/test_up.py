@@ -24,7 +24,7 @@ import typer
 
 from deploy.database import ROOT, SERVICES
 from deploy.local.installation import free_port
-from deploy.policy_files import load_policy
+from deploy.policy.files import load_policy
 from deploy.terminal import run as run_to_its_end
 from shared.runtime.schema import ChangedMigrationError
 from tests.support.postgres import temporary_state

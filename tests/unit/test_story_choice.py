@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from deploy.database import ROOT
-from deploy.policy_files import PolicyError, load_policy
-from deploy.story_choice import STORIES, chosen
-from deploy.story_messages import Messages
+from deploy.policy.files import PolicyError, load_policy
+from deploy.story.choice import STORIES, chosen
+from deploy.story.messages import Messages
 
 POLICIES = ROOT / "policies"
 

@@ -9,8 +9,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-from deploy.policy_cli import app
-from deploy.policy_files import PolicyError, load_policy
+from deploy.policy.cli import app
+from deploy.policy.files import PolicyError, load_policy
 
 FILE = Path(__file__).resolve().parents[3] / "policies" / "commence.toml"
 GOOD = FILE.read_text(encoding="utf-8")

@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-from deploy.policy_cli import app
-from deploy.policy_files import PolicyError, canonical, load_policy, scaled, sha256
-from deploy.policy_gaps import gaps
-from deploy.policy_schema import schema_text
+from deploy.policy.cli import app
+from deploy.policy.files import PolicyError, canonical, load_policy, scaled, sha256
+from deploy.policy.gaps import gaps
+from deploy.policy.schema import schema_text
 from shared.contracts.base import Cites
 from shared.contracts.policy import Approval, Awaits, Gate, Policy
 from shared.contracts.policy_words import span_text

@@ -8,8 +8,8 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from deploy.policy_files import PolicyError, load_policy
-from deploy.policy_schema import policy_schema
+from deploy.policy.files import PolicyError, load_policy
+from deploy.policy.schema import policy_schema
 
 GOOD = (Path(__file__).resolve().parents[3] / "policies" / "stepping-stones.toml").read_text(encoding="utf-8")
 

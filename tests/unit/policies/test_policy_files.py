@@ -12,9 +12,9 @@ from typing import get_args
 import jsonschema
 import pytest
 
-from deploy.policy_files import load_policy
-from deploy.policy_gaps import gaps
-from deploy.policy_schema import SCHEMA_PATH, policy_schema, schema_text
+from deploy.policy.files import load_policy
+from deploy.policy.gaps import gaps
+from deploy.policy.schema import SCHEMA_PATH, policy_schema, schema_text
 from shared.contracts.ladders import AWAITED, Ladder, Step, Trigger
 from shared.contracts.policy import Policy
 from shared.contracts.policy_rules import problems_of

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from deploy.policy_lines import line_of, lines_of
+from deploy.policy.lines import line_of, lines_of
 
 FILES = sorted((Path(__file__).resolve().parents[3] / "policies").glob("*.toml"))
 

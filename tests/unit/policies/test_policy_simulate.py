@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from deploy.policy_cli import WIDTH, app
+from deploy.policy.cli import WIDTH, app
 
 COMMENCE = Path(__file__).resolve().parents[3] / "policies" / "commence.toml"
 STEPPING_STONES = COMMENCE.with_name("stepping-stones.toml")

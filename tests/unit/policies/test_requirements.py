@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel
 
-from deploy.policy_files import load_policy
+from deploy.policy.files import load_policy
 from shared.contracts import escalations, visits
 from shared.contracts.base import Cites
 from shared.contracts.requirement_ids import REQUIREMENT_IDS

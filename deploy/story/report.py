@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from deploy.local.installation import Installation
-    from deploy.story import Story
+    from deploy.story.story import Story
 
 SETTLED_WITHIN = 10.0
 """Seconds for the last all-clear to be handed over; usually less than one."""

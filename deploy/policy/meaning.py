@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from deploy.policy_ladders import ladder_lines, names, source_text
+from deploy.policy.ladders import ladder_lines, names, source_text
 from shared.contracts.base import Cites
 from shared.contracts.policy import Awaited, Awaits, Policy, UnsafeEnds
 from shared.contracts.policy_rules import cited

@@ -12,7 +12,7 @@ from datetime import timedelta
 
 from pydantic import BaseModel
 
-from deploy.policy_ladders import leads, names
+from deploy.policy.ladders import leads, names
 from shared.contracts.base import Cites
 from shared.contracts.ladders import Ladder, Outcome, Step
 from shared.contracts.policy import Policy

@@ -6,14 +6,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from deploy.database import ROOT
-from deploy.policy_files import PolicyError, load_policy
-from deploy.story_commence import Commence
-from deploy.story_stepping_stones import SteppingStones
+from deploy.policy.files import PolicyError, load_policy
+from deploy.story.commence import Commence
+from deploy.story.stepping_stones import SteppingStones
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from deploy.story import Story
+    from deploy.story.story import Story
     from shared.contracts.policy import Policy
 
 STORIES: Mapping[str, type[Story]] = {one.NAME: one for one in (SteppingStones, Commence)}

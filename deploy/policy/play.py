@@ -8,9 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from deploy.policy_acts import raised_by, result_of
-from deploy.policy_people import PEOPLE, directory_of
-from deploy.policy_wishes import Wish, Wishes
+from deploy.policy.acts import raised_by, result_of
+from deploy.policy.people import PEOPLE, directory_of
+from deploy.policy.wishes import Wish, Wishes
 from services.escalation.domain import (
     ESCALATION,
     Acknowledge,

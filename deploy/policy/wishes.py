@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from deploy.policy_typed import SOME_DAY, WishError, instant, passed, role_named, trigger_named
+from deploy.policy.typed import SOME_DAY, WishError, instant, passed, role_named, trigger_named
 from shared.contracts.ladders import Ladder, Step, Trigger
 from shared.contracts.policy import Policy
 from shared.contracts.policy_words import did_you_mean

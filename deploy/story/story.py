@@ -11,15 +11,15 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from deploy.client import Client
-from deploy.policy_files import scaled
-from deploy.story_messages import WEBHOOK_SECRET
-from deploy.story_stage import SITE
+from deploy.policy.files import scaled
+from deploy.story.messages import WEBHOOK_SECRET
+from deploy.story.stage import SITE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from deploy.story_messages import Messages
-    from deploy.story_stage import Person, Stage
+    from deploy.story.messages import Messages
+    from deploy.story.stage import Person, Stage
     from shared.contracts.policy import Policy
 
 _LOOK_EVERY = 0.1

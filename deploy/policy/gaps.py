@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from deploy.policy_meaning import SINCE, cites_of
+from deploy.policy.meaning import SINCE, cites_of
 from shared.contracts.ladders import STANDS_IN, Ladder, Step
 from shared.contracts.policy import Awaited, AwaitedApproval, Policy
 from shared.contracts.roles import PERMISSIONS, RESPONDERS

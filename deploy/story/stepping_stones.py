@@ -6,9 +6,9 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, ClassVar
 
-from deploy.story import Story
-from deploy.story_messages import press, reply
-from deploy.story_stage import Person
+from deploy.story.messages import press, reply
+from deploy.story.stage import Person
+from deploy.story.story import Story
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -9,10 +9,10 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, ClassVar
 
-from deploy.story import Story
-from deploy.story_duress import says_the_word, uses_the_pin
-from deploy.story_stage import Person
-from deploy.story_tasks import MISSED, Doing
+from deploy.story.duress import says_the_word, uses_the_pin
+from deploy.story.stage import Person
+from deploy.story.story import Story
+from deploy.story.tasks import MISSED, Doing
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -15,8 +15,8 @@ from unicodedata import category
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
-from deploy.policy_advice import shown
-from deploy.policy_schema import ISO_8601, WORDS
+from deploy.policy.advice import shown
+from deploy.policy.schema import ISO_8601, WORDS
 from shared.contracts.ladder_rules import Problem
 from shared.contracts.policy_words import did_you_mean
 from shared.contracts.spans import LONGEST, Span

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from deploy.policy_files import sha256
-from deploy.policy_gaps import gaps
-from deploy.policy_ladders import unanswered
-from deploy.policy_meaning import defaults
+from deploy.policy.files import sha256
+from deploy.policy.gaps import gaps
+from deploy.policy.ladders import unanswered
+from deploy.policy.meaning import defaults
 from shared.contracts.ladders import Ladder
 from shared.contracts.policy import Awaits, Policy
 

@@ -17,9 +17,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from deploy.policy_advice import contract_problems
-from deploy.policy_checks import strictly, too_large
-from deploy.policy_lines import line_of, lines_of
+from deploy.policy.advice import contract_problems
+from deploy.policy.checks import strictly, too_large
+from deploy.policy.lines import line_of, lines_of
 from shared.contracts.ladder_rules import Problem
 from shared.contracts.policy import Policy
 from shared.contracts.policy_rules import problems_of

@@ -13,16 +13,16 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from deploy.policy_explain import explained
-from deploy.policy_files import PolicyError, load_policy
-from deploy.policy_gaps import gaps
-from deploy.policy_meaning import defaults, meaning
-from deploy.policy_play import Play
-from deploy.policy_schema import SCHEMA_PATH, schema_text
-from deploy.policy_summary import summary
-from deploy.policy_table import Row, rows
-from deploy.policy_typed import WishError, trigger_named
-from deploy.policy_wishes import Typed, wishes
+from deploy.policy.explain import explained
+from deploy.policy.files import PolicyError, load_policy
+from deploy.policy.gaps import gaps
+from deploy.policy.meaning import defaults, meaning
+from deploy.policy.play import Play
+from deploy.policy.schema import SCHEMA_PATH, schema_text
+from deploy.policy.summary import summary
+from deploy.policy.table import Row, rows
+from deploy.policy.typed import WishError, trigger_named
+from deploy.policy.wishes import Typed, wishes
 from shared.contracts.policy import Policy
 
 app = typer.Typer(name="policy", help="Check an operator's policy before it is adopted.", no_args_is_help=True)

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from deploy.policy_people import PEOPLE
-from deploy.policy_play import Played
+from deploy.policy.people import PEOPLE
+from deploy.policy.play import Played
 from services.escalation.domain import REFUSALS, Escalation
 from shared.contracts.asks import Ask
 from shared.contracts.base import Cites, Event

@@ -9,11 +9,11 @@ import json
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from deploy.story_stage import StoryError
-from deploy.story_tasks import Doing
+from deploy.story.stage import StoryError
+from deploy.story.tasks import Doing
 
 if TYPE_CHECKING:
-    from deploy.story import Story
+    from deploy.story.story import Story
 
 INTERVAL = timedelta(minutes=15)
 """The check-in interval that the two visits agree on, before scaling: earlier than anybody's end."""

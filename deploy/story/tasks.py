@@ -8,12 +8,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from deploy.story_messages import press
+from deploy.story.messages import press
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from deploy.story import Story
+    from deploy.story.story import Story
 
 MISSED = "check_in_missed"
 """The trigger by whose ladder a home visit goes that is not over in time, too."""

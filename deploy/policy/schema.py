@@ -6,13 +6,13 @@ Stricter than the contract: a policy file is written by hand, so a key that nobo
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any, get_args
 
+from deploy.database import ROOT
 from shared.contracts.ladders import REQUIRED, Trigger
 from shared.contracts.policy import Policy
 
-SCHEMA_PATH = Path(__file__).resolve().parent.parent / "policies" / "policy.schema.json"
+SCHEMA_PATH = ROOT / "policies" / "policy.schema.json"
 """Where the schema stands in the checkout: beside the files that it describes."""
 
 WORDS = r"(?!0+(?:\.0+)? )[0-9]+(?:\.[0-9]+)? (?:second|minute|hour|day)s?"
