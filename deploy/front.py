@@ -34,7 +34,7 @@ GIVE_UP_AFTER = 12.0
 URGENT_WITHIN = 7.8
 """Seconds after which somebody who may be in danger is told so: they must learn within eight that they have to ring."""
 
-URGENT = frozenset({"help", "help-by-password", "duress", "check-ins"})
+URGENT = frozenset({"help", "help-by-password", "check-ins", "situations", "outcome"})
 """Last words of the paths of what cannot wait longer."""
 
 LARGEST_BODY = 1024 * 1024
@@ -59,6 +59,10 @@ def create_front(services: Mapping[str, Sequence[str]], ring: str = RING) -> Sta
         service, last = words[0], words[-1]
         if service not in services:
             return problem(404, "no_such_path", f"There is nothing here. Ask for one of: /{', /'.join(services)}.")
+        if last == "metrics":
+            return problem(
+                404, "no_such_path", "Metrics are not shown here: they tell whoever watches them what happens."
+            )
         body = await _body(request)
         if body is None and last != "help":
             return problem(413, "too_large", f"A request may have {LARGEST_BODY} bytes; send less.", ring=ring)

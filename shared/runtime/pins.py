@@ -114,7 +114,8 @@ class Pins:
         try:
             await mine
         except asyncio.CancelledError:
-            if mine.done() and not mine.cancelled():  # the turn came as its request ended: it goes to the next
+            # The turn came as its request ended: it goes to the next. Whoever was sent back had none to pass on.
+            if mine.done() and not mine.cancelled() and mine.exception() is None:
                 self._next(worker_id)
             raise
 

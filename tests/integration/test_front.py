@@ -205,7 +205,7 @@ async def test_when_nobody_answers_a_caller_in_danger_learns_in_time_whom_to_rin
         front(one.url, two.url, ring="Ring 4711.") as client,
     ):
         began = monotonic()
-        urgent = (CHECK_IN, "/checkin/workers/ada/help", "/checkin/visits/v1/duress", "/checkin/help-by-password")
+        urgent = (CHECK_IN, "/checkin/workers/ada/help", "/checkin/visits/v1/situations", "/checkin/help-by-password")
         answers = await asyncio.gather(*(client.post(path) for path in urgent))
         took = monotonic() - began
     assert took < 2
@@ -269,3 +269,11 @@ async def test_an_address_of_nobody_says_which_there_are(checkin: Replica) -> No
         answer = await client.get("/nothing")
     assert (answer.status_code, answer.json()["code"]) == (404, "no_such_path")
     assert "/checkin" in answer.json()["detail"]
+
+
+async def test_metrics_are_not_passed_on_to_whoever_watches_them_count_what_happens(checkin: Replica) -> None:
+    async with front(checkin.url) as client:
+        for path in ("/checkin/metrics", "/checkin/metrics/", "/checkin//metrics"):
+            answer = await client.get(path)
+            assert (answer.status_code, answer.json()["code"]) == (404, "no_such_path")
+    assert checkin.came == []

@@ -15,7 +15,7 @@ from services.notifier.domain import NOTIFICATION, ReceiveReply, asker_of, unans
 from shared.contracts.base import stream_of
 from shared.decider import Rejected
 from shared.runtime.commands import Decided, write
-from shared.runtime.log import By, Outside
+from shared.runtime.log import By, Outside, load
 
 if TYPE_CHECKING:
     from services.notifier.application.people import People
@@ -90,24 +90,28 @@ class Application:
 
     async def site_of_visit(self, identity: Identity, visit_id: str) -> str | None:
         """Return the site of a visit whose notifications this person may read. Raises Rejected, Forbidden."""
-        return await self._readable(identity, stream_of("visit", visit_id), "visit_unknown")
+        return await self._readable(identity, "visit", visit_id, "visit_unknown")
 
     async def site_of_escalation(self, identity: Identity, escalation_id: str) -> str | None:
         """Return the site of an escalation whose notifications this person may read. Raises Rejected, Forbidden."""
         subject, _, _ = escalation_id.rpartition(".")
-        return await self._readable(identity, stream_of("escalation", subject), "escalation_unknown")
+        return await self._readable(identity, "escalation", subject, "escalation_unknown")
 
     async def site_of_notification(self, identity: Identity, notification_id: str) -> str | None:
         """Return the site of a notification that this person may read. Raises Rejected, Forbidden."""
-        return await self._readable(identity, stream_of("notification", notification_id), "notification_unknown")
+        return await self._readable(identity, "notification", notification_id, "notification_unknown")
 
-    async def _readable(self, identity: Identity, stream_id: str, unknown: str) -> str | None:
-        stream = (await self.commands.load([stream_id]))[stream_id]
-        if not stream.history:
-            raise Rejected(unknown)
-        site_id = stream.history[0].envelope.site_id
-        await self.authority.authorise(identity, "read_notifications", site_id)
-        if about_reader(stream.events, identity.worker_id):
+    async def _readable(self, identity: Identity, kind: str, about: str, unknown: str) -> str | None:
+        """Whoever may not look learns by no answer whether there is anything: not the worker whom it is about, either."""
+        stream_id, subject = stream_of(kind, about), about.partition(".")[0]
+        streams = [stream_id, stream_of("visit", subject), stream_of("worker", subject)]
+        loaded = await load(self.pool, streams, lenient=True)
+        history = [recorded for stream in streams for recorded in loaded[stream].history]
+        site_id = next((found for recorded in history if (found := recorded.envelope.site_id)), None)
+        if history:
+            await self.authority.authorise(identity, "read_notifications", site_id)
+        stream = loaded[stream_id]
+        if not stream.history or about_reader(stream.events, identity.worker_id):
             raise Rejected(unknown)
         return site_id
 

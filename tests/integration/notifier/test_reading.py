@@ -86,17 +86,39 @@ async def test_the_worker_concerned_is_shown_nothing_of_it_whatever_roles_they_h
     await record(world.installation, "checkin", f"visit-{VISIT}", started, reminded, visit_id=VISIT, site_id=SITE)
     await world.outcome("queued", "not_reached", notification_id="visit1.r1")
     single = f"/notifier/notifications/{FIRST}"
-    for _ in range(2):
-        unknown = await read(notifier, WALT, escalation_id=EPISODE)
-        assert (unknown.status_code, unknown.json()["code"]) == (404, "escalation_unknown")
+    for expected in ([(403, "forbidden")] * 2, [(404, "escalation_unknown"), (404, "notification_unknown")]):
+        of_episode = await read(notifier, WALT, escalation_id=EPISODE)
         answer = await notifier.get(single, headers=bearer(token_of(WALT)))
-        assert (answer.status_code, answer.json()["code"]) == (404, "notification_unknown")
+        assert [(one.status_code, one.json()["code"]) for one in (of_episode, answer)] == expected
         given = GrantGiven(site_id=SITE, worker_id=WALT, role=Role.SUPERVISOR)
         await record(world.installation, "checkin", f"grant-{SITE}", given)
     listed = (await read(notifier, WALT, visit_id=VISIT, at_least=position)).json()["notifications"]
     assert [one["notification_id"] for one in listed] == ["visit1.r1"]
     others = (await read(notifier, SUE, visit_id=VISIT, at_least=position)).json()["notifications"]
     assert [one["notification_id"] for one in others] == [FIRST, f"{EPISODE}.2", "visit1.r1"]
+
+
+async def test_whoever_may_not_look_learns_by_no_answer_whether_there_is_anything(
+    world: World, notifier: httpx2.AsyncClient
+) -> None:
+    async def asked() -> list[tuple[int, str]]:
+        paths = (f"?escalation_id={EPISODE}", f"/{FIRST}", f"?escalation_id={VISIT}.9", f"/{VISIT}.9.1", f"/{WALT}.1.1")
+        answers = [
+            await notifier.get(f"/notifier/notifications{path}", headers=bearer(token_of(WALT))) for path in paths
+        ]
+        return [(answer.status_code, answer.json()["code"]) for answer in answers]
+
+    planned = ReminderDue(
+        visit_id=VISIT,
+        worker_id=WALT,
+        reminder_id="visit1.r1",
+        occasion="before",
+        due_at=await world.installation.clock.now(),
+    )
+    await record(world.installation, "checkin", f"visit-{VISIT}", planned, visit_id=VISIT, site_id=SITE)
+    before = await asked()
+    await told(world)
+    assert await asked() == before
 
 
 async def test_what_does_not_exist_is_said_to_be_unknown(notifier: httpx2.AsyncClient) -> None:
