@@ -50,6 +50,12 @@ def _advice(kind: str, message: str, value: object) -> str:
             return f"{shown(value)} has a character or a length that is not allowed; {message}"
         case "too_short":
             return "is empty; give at least one entry"
+        case "tuple_type":
+            return f"{shown(value)} is no list; write the entries in brackets, separated by commas"
+        case "model_type" | "model_attributes_type" | "dict_type":
+            return f"{shown(value)} is no table; write its keys below a header in brackets (docs/policies.md)"
+        case "string_type":
+            return f"{shown(value)} is no text; write it in quotation marks"
         case "value_error":
             return message.removeprefix("Value error, ")
         case _:
@@ -59,5 +65,8 @@ def _advice(kind: str, message: str, value: object) -> str:
 def shown(value: object) -> str:
     """Return a value of a file, cut where it is long."""
     longest = 60  # characters: enough to recognise the place, short enough for one line
-    text = f'"{value}"' if isinstance(value, str) else repr(value)
+    if isinstance(value, dict) and value.keys() == {"toml"}:  # a date or a time, as TOML has it without quotes
+        text = str(value["toml"])
+    else:
+        text = f'"{value}"' if isinstance(value, str) else str(value)
     return text if len(text) <= longest else f"{text[:longest]}…"

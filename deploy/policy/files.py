@@ -61,18 +61,28 @@ def _checked(data: dict[str, Any]) -> tuple[Policy | None, list[Problem]]:
     return policy, problems + problems_of(policy)
 
 
+LARGEST = 1024 * 1024
+"""Bytes of a policy file: what the front takes in one request."""
+
 _TOO_DEEP = "is nested too deeply; a policy has tables in tables, six deep."
 
 
 def _text_of(path: Path) -> str:
     try:
-        content = path.read_bytes()
+        if path.exists() and not path.is_file():
+            raise PolicyError(f"{path}: is no file; give the path of a policy file.")
+        with path.open("rb") as file:
+            content = file.read(LARGEST + 1)
     except FileNotFoundError:
         raise PolicyError(f"{path}: there is no such file; give the path of a policy file.") from None
     except OSError as error:
         raise PolicyError(f"{path}: cannot be read ({error.strerror}); give a policy file that you may read.") from None
     except ValueError as error:  # NUL in the path
         raise PolicyError(f"{str(path)!r}: is no path ({error}); give the path of a policy file.") from None
+    if len(content) > LARGEST:
+        raise PolicyError(
+            f"{path}: has more than {LARGEST} bytes; a policy has some thousands, and no more is adopted."
+        )
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -84,13 +94,23 @@ def _text_of(path: Path) -> str:
 def _toml(path: Path, text: str) -> dict[str, Any]:
     try:
         return tomllib.loads(text)
-    except ValueError as error:  # TOMLDecodeError names line and column; a number of thousands of digits is another one
+    except ValueError as error:  # TOMLDecodeError names line and column; a number of thousands of digits does not
+        if not isinstance(error, tomllib.TOMLDecodeError):
+            raise PolicyError(
+                f"{path}:{_longest_line(text)}: has a number that nobody can count; correct it."
+            ) from None
         said = _AT_LINE.search(str(error))
         end = text.count("\n") + (not text.endswith("\n"))
         line = int(said[1]) if said else end if "end of document" in str(error) else 1
         raise PolicyError(f"{path}:{line}: is not TOML: {error}; correct the file there.") from None
     except RecursionError:
-        raise PolicyError(f"{path}: {_TOO_DEEP}") from None
+        raise PolicyError(f"{path}:{_longest_line(text)}: {_TOO_DEEP}") from None
+
+
+def _longest_line(text: str) -> int:
+    """Return where whatever is too long or too deep most likely stands: Python does not say it."""
+    lines = text.split("\n")
+    return lines.index(max(lines, key=len)) + 1
 
 
 _AT_LINE = re.compile(r"\(at line (\d+), column \d+\)$")

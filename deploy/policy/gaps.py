@@ -86,10 +86,10 @@ def _gaps_in_duress(ladder: Ladder, at: str) -> Iterator[str]:
         if step.task is None:
             continue
         if step.task.calls not in {None, "emergency_services"}:
-            yield f"{at}.steps[{place}].task.calls: rings where somebody may overhear it, in a ladder for duress"
+            yield f"{at}.steps[{place}].task.calls: rings where somebody may overhear it, so under duress no number is shown"
         for number, outcome in enumerate(step.task.outcomes, start=1):
             if outcome.how == "spoke_with_worker":
-                said = "ends it by what the worker says, who may be made to say it"
+                said = "is refused under duress, as the worker may be made to say it"
                 yield f"{at}.steps[{place}].task.outcomes[{number}].how: {said}"
 
 

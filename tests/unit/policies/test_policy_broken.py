@@ -201,6 +201,12 @@ BROKEN = {
         'raises = "help"',
         "outcomes[1].raises: clashes with resolved: nobody is safe of whom this is said; take one of them out.",
     ),
+    "a fact for which a trigger would have to wait": (
+        'raises = "duress"',
+        'raises = "duress", records = ["left_at"]',
+        'records = ["left_at"]',
+        "outcomes[4].records: stand beside raises, and a trigger waits for no fact; take one of them out.",
+    ),
     "a step with people to tell and a task": (
         'key = "ring_home"\n',
         'key = "ring_home"\nnotify = ["dsl"]\n',

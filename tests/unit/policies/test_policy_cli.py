@@ -159,12 +159,12 @@ def test_a_trigger_that_goes_by_the_ladder_of_another_is_a_gap() -> None:
         (
             'calls = "emergency_services"\nscript = [\n  "Do not ring',
             'calls = "worker_mobile"\nscript = [\n  "Do not ring',
-            "ladders[3].steps[1].task.calls: rings where somebody may overhear it, in a ladder for duress",
+            "ladders[3].steps[1].task.calls: rings where somebody may overhear it, so under duress no number is shown",
         ),
         (
             'says = "They know already, and I keep watch", leads_to = "acknowledged"',
             'says = "They sound safe", leads_to = "resolved", how = "spoke_with_worker"',
-            "ladders[3].steps[1].task.outcomes[2].how: ends it by what the worker says, who may be made to say it",
+            "ladders[3].steps[1].task.outcomes[2].how: is refused under duress, as the worker may be made to say it",
         ),
         (
             "instead = true\n",

@@ -45,7 +45,11 @@ MISTAKES = {
     "a question in prose": ('"feels_safe"]', '"Feels safe?"]', 'gate.dynamic_questions[4]: "Feels safe?" has a char'),
     "an id with a blank": ('policy_id = "s', 'policy_id = "a s', 'policy_id: "a stepping-stones" has a character'),
     "a truth in quotes": ("cites.ours = true", 'cites.ours = "yes"', 'check_ins.interval.cites.ours: "yes" is neither'),
-    "a date for a text": ('text = "', 'text = 2026-01-01 #"', "text: {'toml': '2026-01-01'} does not fit"),
+    "a date for a text": (
+        'text = "',
+        'text = 2026-01-01 #"',
+        "text: 2026-01-01 is no text; write it in quotation marks",
+    ),
     "an empty name": ('title = "Lone working at Stepping Stones"', 'title = " "', "title: is empty"),
     "a name without end": ('title = "Lone', f'title = "{"x" * 200}', "at most 200 characters"),
     "a typo in a span that may be left out": (
@@ -146,11 +150,11 @@ def test_a_nul_is_refused_as_itself_and_as_an_escape(tmp_path: Path) -> None:
         (b"\xff\xfe\x00", "byte 1 is not UTF-8"),
         (b"\x89PNG\r\n\x1a\n\x00", "byte 1 is not UTF-8"),
         (b"a = " + b"[" * 9000, "is nested too deeply"),
-        (b"a = " + b"9" * 9000, "is not TOML"),
+        (b"\n\na = " + b"9" * 9000, ":3: has a number that nobody can count"),
         (b"title = 0x" + b"f" * 9000, "1: title: is a number of far too many digits"),
         (b"check_ins.cites." + b"a." * 9000 + b"a = 1", "is nested too deeply"),
         (b"ladders = [{ trigger = nan }]", "1: ladders[1].steps: is missing"),
-        (b"[[clauses]]\nx = 1\n[[ladders]]\n[ladders.steps]\ntask = 1979-05-27\n", "clauses: [{'x': 1}] does not fit"),
+        (b"[[clauses]]\nx = 1\n[[ladders]]\n[ladders.steps]\ntask = 1979-05-27\n", "clauses: [{'x': 1}] is no table"),
     ],
     ids=[
         "nothing",
@@ -175,8 +179,13 @@ def test_a_span_that_is_too_long_or_too_short_to_be_counted_is_refused(tmp_path:
 
 def test_a_missing_file_a_folder_and_a_path_that_is_none_are_refused(tmp_path: Path) -> None:
     assert "there is no such file" in refusal(tmp_path / "absent.toml")
-    assert "cannot be read" in refusal(tmp_path)
+    assert "is no file" in refusal(tmp_path)
+    assert "is no file" in refusal(Path("/dev/zero"))
     assert "is no path" in refusal(Path("a\0b"))
+
+
+def test_a_file_that_is_larger_than_any_policy_is_refused(tmp_path: Path) -> None:
+    assert "has more than 1048576 bytes" in refusal(written(tmp_path, b"# \n" * 400_000))
 
 
 def test_a_file_from_an_editor_that_marks_utf_8_is_read(tmp_path: Path) -> None:
