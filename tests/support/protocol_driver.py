@@ -126,7 +126,7 @@ class Driven:
             case "acknowledge":
                 return Acknowledge(EPISODE, act.who, "api", None, self.now)
             case "resolve":
-                return Resolve(EPISODE, act.who, act.who, "spoke_with_worker", None, None, self.now)
+                return Resolve(EPISODE, act.who, act.who, act.outcome, None, None, self.now)
             case _:
                 result = TaskResult(act.outcome, {}, T0, T0, REFERENCE)  # the same content, whenever it is said again
                 return DoTask(

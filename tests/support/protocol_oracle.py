@@ -32,7 +32,16 @@ def seconds_of(span: str) -> int:
 
 
 NAMED = frozenset(
-    {"not_open", "own_escalation", "outcome_unknown", "task_done", "task_stopped", "task_taken", "task_unknown"}
+    {
+        "face_to_face",
+        "not_open",
+        "outcome_unknown",
+        "own_escalation",
+        "task_done",
+        "task_stopped",
+        "task_taken",
+        "task_unknown",
+    }
 )
 """Codes with which a rule says no. Others are refused too, under whatever code."""
 
@@ -45,7 +54,8 @@ class Act(NamedTuple):
     at: int
     who: str
     what: str
-    """``take``, ``outcome``, ``give_back``, ``hand_over``, ``acknowledge``, ``resolve``, or ``raise`` with the trigger as outcome."""
+    """``take``, ``outcome``, ``give_back``, ``hand_over``, ``acknowledge``, ``resolve`` with how as outcome, or ``raise`` with
+    the trigger as outcome."""
     ladder: int = 1
     step: int = 0
     outcome: str = ""
@@ -299,6 +309,8 @@ class Oracle:
         if act.who == self.worker:
             return "own_escalation"
         if act.what == "resolve":
+            if self._proves_nothing(act.outcome):
+                return "face_to_face"
             self._end(act.at, act.who)
             return ""
         if act.what == "acknowledge":
@@ -352,6 +364,8 @@ class Oracle:
         why = why or ("task_stopped" if run.stopped else "")
         if why and not raises:
             return why
+        if self._ends_all(run, found) and self._proves_nothing(found["how"]):
+            return "face_to_face"
         if not task.done and task.holder in {"", act.who}:
             if not task.holder:
                 self._row(act.at, "taken", run, act.step, [act.who])
@@ -384,7 +398,10 @@ class Oracle:
         if leads_to is None:
             return
         if leads_to == "resolved":
-            self._end(act.at, act.who)
+            if self._ends_all(run, outcome):
+                self._end(act.at, act.who)
+            else:
+                self._acknowledge(act.at, act.who, [run])
             return
         if leads_to == "acknowledged":
             # Whoever has one matter in hand has the lesser ones, too: no graver one, and none that is for other people.
@@ -402,14 +419,25 @@ class Oracle:
             after = seconds_of(outcome["after"]) if outcome.get("after") else 0
             run.next_turn, run.next_at = target, min(run.next_at, act.at + after)
 
+    def _ends_all(self, run: _Run, outcome: Mapping[str, Any]) -> bool:
+        """Whether it is all over with this: what is for other people ends nobody else's matter, nor does a trigger."""
+        alone = run.trigger != APART or all(one is run or one.stopped for one in self.runs)
+        return outcome.get("leads_to") == "resolved" and not outcome.get("raises") and alone
+
+    def _proves_nothing(self, how: str) -> bool:
+        """Whether somebody was only spoken with who may be made to say that they are well."""
+        return "duress" in self.seen and how == "spoke_with_worker"
+
     def _acknowledge(self, now: int, who: str, only: Sequence[_Run] | None = None) -> str:
         free = [run for run in (self.runs if only is None else only) if run.runs]
         if not free:
             return OTHER if self.owner not in {"", who} else ""
+        before = [self.runs_out_at] if any(run.held and not run.stopped for run in self.runs) else []
         for run in free:
             run.held = True
-        lasts = min(run.span("acknowledgement_lasts") for run in self.runs if run.held)
-        self.owner, self.runs_out_at = who, now + lasts
+        lasts = [run.span("acknowledgement_lasts") for run in self.runs if run.held and not run.stopped]
+        self.owner = who
+        self.runs_out_at = min(at for at in (*before, now + min(lasts)) if at is not None)
         self._row(now, "acknowledged", None, 0, [who])
         return ""
 
@@ -424,7 +452,7 @@ class Oracle:
         run = _Run(len(self.runs) + 1, self.ladders[trigger])
         if run.ladder.get("instead"):
             for one in self.runs:
-                one.stopped = True
+                one.stopped = one.stopped or one.trigger != APART
         self.runs.append(run)
         self._row(now, "opened" if run.number == 1 else "joined", run, 0, [], trigger)
         self._start(run, 1, now)

@@ -39,14 +39,20 @@ ShownPin = Annotated[SecretStr, Field(max_length=200)]
 """A PIN that may be wrong."""
 
 
-class PhonesBody(Body):
+class CurrentPinBody(Body):
+    """The PIN so far, of whoever has PINs and is no administrator."""
+
+    current_pin: ShownPin | None = None
+
+
+class PhonesBody(CurrentPinBody):
     """Under which numbers a person is rung: both, as they are from now on."""
 
     mobile: Number | None = None
     home: Number | None = None
 
 
-class CodeWordsBody(Body):
+class CodeWordsBody(CurrentPinBody):
     """What is said on the telephone so that nobody else notices: all of it, as it is from now on."""
 
     challenge: Word | None = None
@@ -54,15 +60,8 @@ class CodeWordsBody(Body):
     duress: Word | None = None
 
 
-class PinsBody(Body):
+class PinsBody(CurrentPinBody):
     """A PIN, and another one that says, unnoticed, that the person is under duress."""
 
     pin: NewPin
     duress_pin: NewPin
-    current_pin: ShownPin | None = None
-
-
-class CurrentPinBody(Body):
-    """The PIN so far."""
-
-    current_pin: ShownPin | None = None

@@ -25,11 +25,11 @@ from services.checkin.domain import (
     under_duress,
 )
 from shared.contracts.base import stream_of
-from shared.contracts.envelope import Newer, Undecodable
+from shared.contracts.envelope import Undecodable
 from shared.contracts.situations import VisitDuressSignalled
 from shared.decider import Rejected
 from shared.runtime.commands import Decided, write
-from shared.runtime.log import Unavailable
+from shared.runtime.log import Unavailable, WrongExpectedVersion
 from shared.runtime.postgres import LOST
 
 if TYPE_CHECKING:
@@ -76,6 +76,13 @@ class Duress(OnVisit, People):
         if await self.judged(caller.identity.worker_id, pin) == "duress":
             await self.signal_apart(operation, caller, visit_id)
 
+    async def current_pin(self, operation: str, caller: Caller, worker_id: str, current: str | None) -> Judged:
+        """Say what was found of the current PIN. Duress is on record before anything is answered or changed."""
+        judged = await self.judged(worker_id, current)
+        if judged == "duress":
+            await self.signal_apart(operation, caller, None)
+        return judged
+
     async def judged(self, worker_id: str, pin: str | None) -> Judged:
         """Say what was found of a PIN."""
         shown = None if pin is None else await self.pin_hash(worker_id, pin)
@@ -92,7 +99,7 @@ class Duress(OnVisit, People):
         if visit_id is not None and is_id(visit_id):
             try:
                 return await self._signal_on_visit(operation, beside, visit_id)
-            except (Rejected, Undecodable, Newer):
+            except (Rejected, Undecodable, WrongExpectedVersion):
                 pass
         return await self._signal_without_visit(operation, beside)
 

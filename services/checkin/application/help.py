@@ -19,7 +19,7 @@ from shared.contracts.base import Id
 from shared.contracts.envelope import Undecodable
 from shared.decider import Rejected
 from shared.runtime.identity import Forbidden
-from shared.runtime.log import OtherContent
+from shared.runtime.log import OtherContent, WrongExpectedVersion
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
@@ -116,11 +116,11 @@ class Help(OnVisit, People):
         signalled: Signalled,
         else_own: WithoutVisit,
     ) -> Handled:
-        """Take it as it was meant, or else as the caller's own: a wrong or foreign id is no reason to refuse it."""
+        """Take it as it was meant, or else as the caller's own: nothing that keeps it from there is a reason to refuse it."""
         if is_id(about):
             try:
                 return await _under_any_key(caller, ask)
-            except (Forbidden, Rejected, Undecodable):
+            except (Forbidden, Rejected, Undecodable, WrongExpectedVersion):
                 pass
 
         async def own(caller: Caller) -> Handled:

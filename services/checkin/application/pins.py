@@ -14,7 +14,6 @@ from services.checkin.domain import RemovePins, SetPins
 from shared.contracts.roles import Role
 
 if TYPE_CHECKING:
-    from services.checkin.domain import Judged
     from shared.runtime.commands import Handled
     from shared.runtime.web import Caller
 
@@ -26,7 +25,7 @@ class Pins(Signing, Tokens, Duress):
         """Give a person, who asks, a PIN and another one for duress. Whoever has PINs shows the current one."""
         allowed = await self._authorise("set_pins", caller, worker_id, own=worker_id == caller.identity.worker_id)
         hashes = [await self.pin_hash(worker_id, each) for each in (pin, duress_pin)]
-        judged = await self._current("set_pins", caller, worker_id, current)
+        judged = await self.current_pin("set_pins", caller, worker_id, current)
         alike = hashes[0] == hashes[1]
         handled = await self._signing(
             "set_pins", caller.by, worker_id, lambda now: SetPins(judged, alike, now), allowed.guards
@@ -40,17 +39,10 @@ class Pins(Signing, Tokens, Duress):
         own = worker_id == caller.identity.worker_id
         allowed = await self._authorise("remove_pins", caller, worker_id, own=own)
         trusted = Role.ADMINISTRATOR in allowed.roles
-        judged = None if trusted else await self._current("remove_pins", caller, worker_id, current)
+        judged = None if trusted else await self.current_pin("remove_pins", caller, worker_id, current)
         handled = await self._signing(
             "remove_pins", caller.by, worker_id, lambda now: RemovePins(judged, now), allowed.guards
         )
         # A crash here leaves PINs that are still asked for and are removed in the log: sent again, this ends them.
         await self.authority.pins.remove(worker_id)
         return handled
-
-    async def _current(self, operation: str, caller: Caller, worker_id: str, current: str | None) -> Judged:
-        """Say what was found of the current PIN. Duress is on record before anything is answered or changed."""
-        judged = await self.judged(worker_id, current)
-        if judged == "duress":
-            await self.signal_apart(operation, caller, None)
-        return judged

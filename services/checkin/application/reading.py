@@ -16,10 +16,16 @@ from shared.contracts.visits import VisitHelpRequested
 from shared.runtime.records import instant
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from services.checkin.domain import Person
-    from shared.contracts.base import Sealed
+    from shared.contracts.base import Event, Sealed
+    from shared.contracts.envelope import Recorded
     from shared.contracts.visits import VisitPlanned, VisitReported
     from shared.runtime.identity import Identity
+
+_SIGNALS = (VisitHelpRequested, VisitSituationReported)
+"""What the worker reads of only where they did it themselves: what others signal may be their answer to duress."""
 
 
 class Reading(Core):
@@ -49,10 +55,12 @@ class Reading(Core):
         """Return a person: name and ways to reach them, opened; never a secret, never a token, never a code word.
 
         Phones are shown to the person and to administrators; whoever is to ring them reads the number in their task.
+        Whether there are code words is not shown to the person: under duress they stay, and seem to be changed.
         """
         registered = await self.worker(worker_id)
         own = worker_id == identity.worker_id
         allowed = await self.authorise_at(identity, "read_worker", registered.site_id, own=own)
+        trusted = Role.ADMINISTRATOR in allowed.roles
         worker = WORKER.fold(await self.history(stream_of("worker", worker_id)))
         return {
             "worker_id": worker_id,
@@ -69,8 +77,8 @@ class Reading(Core):
             ],
             "token_ids": worker.token_ids,
             "pins_set": await self.authority.pins.are_set(worker_id),
-            "code_words_set": any(worker.person.code_words),
-            **(await self._phones(worker.person) if own or Role.ADMINISTRATOR in allowed.roles else {}),
+            **({} if own and not trusted else {"code_words_set": any(worker.person.code_words)}),
+            **(await self._phones(worker.person) if own or trusted else {}),
         }
 
     async def _phones(self, person: Person) -> dict[str, Any]:
@@ -80,14 +88,15 @@ class Reading(Core):
     async def read_visit(self, identity: Identity, visit_id: str) -> dict[str, Any]:
         """Return where a visit stands, from its own events, with its place and the people whom it names, opened.
 
-        Nothing that the worker reads of their own visit says that there was duress, nor how many escalations there were.
+        Nothing that the worker reads of their own visit says that there was duress, what others signal, nor how many
+        escalations there were.
         """
         stream_id = stream_of("visit", visit_id)
         stream = (await self.commands.load([stream_id]))[stream_id]
         plan = plan_in(stream.events)
         own = plan.worker_id == identity.worker_id
         await self.authorise_at(identity, "read_visit", plan.site_id, own=own)
-        kept = sum(event.type in KEPT_FROM_THE_WORKER for event in stream.events) if own else 0
+        seen = _shown_to_the_worker(stream.history, plan.worker_id) if own else stream.events
         visit = VISIT.fold(stream.events)
         return {
             **plan.model_dump(mode="json", exclude={"place", "contacts", "cites", "watch_cites", "awaits"}),
@@ -95,12 +104,12 @@ class Reading(Core):
             "expected_end_at": visit.expected_end_at and instant(visit.expected_end_at),
             "decided_by": visit.decided_by,
             "resumed_after": () if own else visit.resumed,
-            "calls_for_help": sum(isinstance(event, VisitHelpRequested) for event in stream.events),
-            "situations": [event.situation for event in stream.events if isinstance(event, VisitSituationReported)],
+            "calls_for_help": sum(isinstance(event, VisitHelpRequested) for event in seen),
+            "situations": [event.situation for event in seen if isinstance(event, VisitSituationReported)],
             "end_reason": visit.end_reason,
             "report_due_at": visit.report_due_at and instant(visit.report_due_at),
             "overdue": overdue(visit),
-            "version": stream.version - kept,
+            "version": stream.version - (len(stream.events) - len(seen)),
             **await self._personal(plan, visit.report),
         }
 
@@ -127,3 +136,13 @@ class Reading(Core):
         """Return the newest visits of a site, or of all sites for whoever may list at the operator; nothing personal."""
         await self.authorise_at(identity, "list_visits", site_id or OPERATOR_SITE)
         return await readmodel.visits(self.commands.pool, site_id, status)
+
+
+def _shown_to_the_worker(history: Sequence[Recorded], worker_id: str) -> list[Event]:
+    """Return what the worker reads of their own visit: no duress, and of signals only their own."""
+    return [
+        recorded.event
+        for recorded in history
+        if recorded.envelope.type not in KEPT_FROM_THE_WORKER
+        and (recorded.envelope.actor == worker_id or not isinstance(recorded.event, _SIGNALS))
+    ]

@@ -17,10 +17,10 @@ from services.checkin.domain import (
     ReportVisit,
     StartVisit,
 )
+from shared.contracts.envelope import Newer
 from shared.contracts.visits import VisitApproved
-from shared.decider import Rejected
-from shared.runtime.identity import Forbidden
-from shared.runtime.log import OtherContent
+from shared.runtime.log import Unavailable
+from shared.runtime.postgres import LOST
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -107,7 +107,9 @@ class Visits(Situations, Duress, Gated):
 
         try:
             return await self._with_pin("end_visit", caller, visit_id, pin, make, occurred_at)
-        except (Forbidden, OtherContent, Rejected):
+        except (Unavailable, Newer, *LOST):
+            raise  # answered 503, so the device sends it again, and then it is decided again
+        except Exception:
             await self.unsafe_all_the_same(caller, visit_id, reason, occurred_at)
             raise
 

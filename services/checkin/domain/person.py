@@ -22,6 +22,8 @@ class SetPhones:
     mobile: Sealed | None
     home: Sealed | None
     now: datetime
+    current: Judged | None = None
+    """What was found of the PIN that was shown; None where an administrator needs none."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,8 @@ class SetCodeWords:
     duress: Sealed | None
     alike: bool
     now: datetime
+    current: Judged | None = None
+    """What was found of the PIN that was shown; None where an administrator needs none."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +80,9 @@ UNKNOWN = Person()
 def decide(command: PersonCommand, worker_id: str, person: Person) -> list[Event]:
     """Return what follows from a command for a known person. Raises Rejected where a rule says no."""
     match command:
-        case SetPhones(mobile=mobile, home=home):
+        case SetPhones(mobile=mobile, home=home, current=current):
+            if current is not None:
+                under_duress(current)
             same = (mobile, home) == (person.mobile, person.home)
             return [] if same else [PhonesSet(worker_id=worker_id, mobile=mobile, home=home)]
         case SetCodeWords():
@@ -95,10 +101,17 @@ def decide(command: PersonCommand, worker_id: str, person: Person) -> list[Event
 
 
 def _set_code_words(command: SetCodeWords, worker_id: str, person: Person) -> list[Event]:
+    """Set the words that were sent; under duress those that stand stay, if one of them says duress.
+
+    With a PIN it is always an event: whether an answer has a position must not say whether anything changed.
+    """
+    duress_shown = command.current is not None and under_duress(command.current)
     if command.alike:
         raise Rejected("code_words_alike")
     words = (command.challenge, command.all_well, command.duress)
-    if words == person.code_words:
+    if duress_shown and person.code_words[-1] is not None:
+        words = person.code_words
+    if words == person.code_words and command.current in {None, "none_set"}:
         return []
     challenge, all_well, duress = words
     return [CodeWordsSet(worker_id=worker_id, challenge=challenge, all_well=all_well, duress=duress)]

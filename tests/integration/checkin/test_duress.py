@@ -17,12 +17,14 @@ from argon2 import PasswordHasher
 from shared.contracts.base import OPERATOR_SITE
 from shared.contracts.escalations import EscalationJoined, EscalationOpened
 from shared.contracts.situations import VisitDuressSignalled, WorkerDuressSignalled
+from shared.contracts.visits import CheckInRecorded, VisitHelpRequested, WorkerHelpRequested
 from shared.runtime import pins
 from shared.runtime.ids import new_id
 from shared.runtime.log import Unavailable
 from shared.runtime.sequencer import Sequencer
 from shared.runtime.watch import Impairment, Watch
 from tests.integration.checkin.test_help import in_state, spoilt
+from tests.integration.checkin.test_situations import others_are_first
 from tests.support.services import bearer
 from tests.support.world import ANNA, BEN, CARA, GRACE, INTERVAL, World
 
@@ -490,6 +492,28 @@ async def test_the_same_duress_at_the_same_time_is_one(world: World) -> None:
     answers = await asyncio.gather(*sent)
     assert {answer.text for answer in answers} == {answers[0].text}
     assert len(await signalled(world)) == 1
+
+
+async def test_duress_at_which_others_are_always_first_on_the_visit_is_the_worker_s_own(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await with_pins(world)
+    visit_id = await world.started()
+    others_are_first(monkeypatch, {CheckInRecorded.type, VisitDuressSignalled.type})
+    path = f"/visits/{visit_id}/check-ins"
+    seen = [masked(await world.send(ANNA, "POST", path, {"pin": pin})) for pin in (PIN, DURESS)]
+    assert seen[0] == seen[1]
+    assert seen[0][0] == 409
+    assert [one.envelope.type for one in await signalled(world)] == [WorkerDuressSignalled.type]
+
+
+async def test_help_at_which_others_are_always_first_on_the_visit_is_the_caller_s_own(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    visit_id = await world.started()
+    others_are_first(monkeypatch, {VisitHelpRequested.type})
+    await world.done(ANNA, "POST", f"/visits/{visit_id}/help")
+    assert (await world.installation.types(f"worker-{ANNA}"))[-1] == WorkerHelpRequested.type
 
 
 async def test_a_wrong_or_missing_pin_is_refused_alike_whatever_it_was_about_and_help_wants_none(world: World) -> None:

@@ -1,8 +1,14 @@
 """What is the matter is taken on a visit in any state and without one; an end that was not safe tells somebody."""
 
+from collections.abc import Collection
+
 import pytest
 
 from shared.contracts.situations import VisitSituationReported, WorkerSituationReported
+from shared.contracts.visits import VisitEnded
+from shared.runtime.log import Append, Outcome, Outside, WrongExpectedVersion
+from shared.runtime.sequencer import Sequencer
+from shared.runtime.web import Caller
 from tests.integration.checkin.test_help import in_state, last_of
 from tests.support.services import bearer
 from tests.support.world import ANNA, BEN, CARA, World
@@ -111,6 +117,54 @@ async def test_an_unsafe_end_that_is_refused_is_reported_all_the_same_and_once(w
     assert await last_of(world, ANNA) == (WorkerSituationReported.type, None)
     assert (await world.refused(ANNA, "POST", "/visits/nowhere/end", {"reason": "unwell"}))[0] == 404
     assert (await world.installation.types(f"worker-{ANNA}")).count(WorkerSituationReported.type) == 1
+
+
+def others_are_first(monkeypatch: pytest.MonkeyPatch, types: Collection[str]) -> None:
+    """Let somebody else be first whenever an event of one of these types is to be recorded."""
+    append = Sequencer.append
+
+    async def others_first(self: Sequencer, wanted: Append) -> Outcome:
+        for write in wanted.writes:
+            if set(types) & {event.type for event in write.events}:
+                raise WrongExpectedVersion(write.stream_id)
+        return await append(self, wanted)
+
+    monkeypatch.setattr(Sequencer, "append", others_first)
+
+
+async def test_an_unsafe_end_at_which_others_are_always_first_is_reported_all_the_same(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = f"/visits/{await world.started()}/end"
+    for late, reported in (
+        ({VisitEnded.type}, REPORTED),
+        ({VisitEnded.type, REPORTED}, WorkerSituationReported.type),
+    ):
+        others_are_first(monkeypatch, late)
+        assert await world.refused(ANNA, "POST", path, {"reason": "unsafe"}) == (409, "busy")
+        assert [one.envelope.type for one in await world.installation.history()][-1] == reported
+
+
+async def test_an_unsafe_end_that_fails_here_is_reported_all_the_same(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    visit_id = await world.started()
+    application = world.installation.apps["checkin"].state.application
+
+    async def fails(*_: object, **__: object) -> None:
+        raise LookupError("made up")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(type(application), "_on_watched", fails)
+        with pytest.raises(LookupError):
+            await application.end_visit(await caller_as(world, ANNA), visit_id, "unsafe", None)
+    assert (await world.visit(visit_id))["situations"] == ["unsafe"]
+
+
+async def caller_as(world: World, who: str) -> Caller:
+    """Return who asks, as the interface would have it."""
+    identity = await world.installation.running["checkin"].authority.identify(world.tokens[who])
+    return Caller(identity, Outside(f"http:{who}", "one", b"digest"), "one")
 
 
 @pytest.mark.requirement("DU-05")

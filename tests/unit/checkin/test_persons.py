@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from services.checkin.domain import (
@@ -24,6 +26,7 @@ ANNA = WorkerRegistered(worker_id="anna", site_id="site1", name=NOTE)
 OTHER = Sealed(kid="k1", nonce="n", ct="other")
 PHONES = PhonesSet(worker_id="anna", mobile=NOTE, home=OTHER)
 WORDS = CodeWordsSet(worker_id="anna", challenge=NOTE, all_well=OTHER, duress=None)
+SILENT = CodeWordsSet(worker_id="anna", challenge=None, all_well=None, duress=None)
 SET, REMOVED = PinsSet(worker_id="anna"), PinsRemoved(worker_id="anna")
 
 
@@ -47,6 +50,41 @@ def test_code_words_are_set_once_removed_and_never_alike() -> None:
     assert told.when(SetCodeWords(None, None, None, alike=False, now=T0)) == [none]
     assert told.rejected(SetCodeWords(NOTE, OTHER, OTHER, alike=True, now=T0)) == "code_words_alike"
     assert given(WORKER).rejected(SetCodeWords(NOTE, None, None, alike=False, now=T0)) == "worker_unknown"
+
+
+def test_under_duress_the_words_stay_where_one_of_them_says_so_and_else_are_set() -> None:
+    none = SetCodeWords(None, None, None, alike=False, now=T0, current="duress")
+    kept = CodeWordsSet(worker_id="anna", challenge=None, all_well=NOTE, duress=OTHER)
+    assert given(WORKER, ANNA, kept).when(none) == [kept]
+    assert given(WORKER, ANNA, kept).when(replace(none, current="right")) == [SILENT]
+    assert given(WORKER, ANNA, WORDS).when(none) == [SILENT], "none of these says duress"
+    assert given(WORKER, ANNA).when(SetCodeWords(NOTE, OTHER, None, alike=False, now=T0, current="duress")) == [WORDS]
+
+
+def test_with_a_pin_the_same_words_are_an_event_all_the_same_so_that_no_answer_tells_what_stayed() -> None:
+    shown: tuple[Judged, ...] = ("right", "duress")
+    for current in shown:
+        assert given(WORKER, ANNA, WORDS).when(
+            SetCodeWords(NOTE, OTHER, None, alike=False, now=T0, current=current)
+        ) == [WORDS]
+    assert (
+        given(WORKER, ANNA, WORDS).when(SetCodeWords(NOTE, OTHER, None, alike=False, now=T0, current="none_set")) == []
+    )
+
+
+def test_under_duress_phones_are_changed_as_with_the_other_pin() -> None:
+    shown: tuple[Judged, ...] = ("none_set", "right", "duress")
+    for current in shown:
+        assert given(WORKER, ANNA).when(SetPhones(NOTE, OTHER, T0, current)) == [PHONES]
+        assert given(WORKER, ANNA, PHONES).when(SetPhones(NOTE, OTHER, T0, current)) == []
+
+
+def test_phones_and_words_stay_as_they_are_for_whoever_shows_neither_pin() -> None:
+    anna = given(WORKER, ANNA, PHONES, WORDS)
+    refusals: tuple[tuple[Judged, str], ...] = (("missing", "pin_needed"), ("wrong", "wrong_pin"))
+    for current, code in refusals:
+        assert anna.rejected(SetPhones(None, None, T0, current)) == code
+        assert anna.rejected(SetCodeWords(None, None, None, alike=False, now=T0, current=current)) == code
 
 
 @pytest.mark.parametrize("current", ["none_set", "right", "duress"])
