@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from typing import Annotated, Literal
 
@@ -20,8 +21,18 @@ from shared.contracts.visits import Channel
 Instant = Annotated[AwareDatetime, Field(ge=datetime(2000, 1, 1, tzinfo=UTC), lt=datetime(2200, 1, 1, tzinfo=UTC))]
 """An instant within reach of any visit: others are mistakes, and the far ends of the calendar cannot be counted on."""
 
-Short = Annotated[SecretStr, Field(min_length=1, max_length=200)]
-"""A name, a number, an address: personal, one line."""
+_UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+"""Characters that nobody sees: controls, ends of lines, and what turns the direction of all that follows."""
+
+
+def _plain(text: SecretStr) -> SecretStr:
+    if _UNSEEN.search(text.get_secret_value()):
+        raise ValueError("has a character that nobody sees and that changes how what follows is read: take it out")
+    return text
+
+
+Short = Annotated[SecretStr, Field(min_length=1, max_length=200), AfterValidator(_plain)]
+"""A name, a number, an address: personal, one line, which goes into messages beside other words."""
 
 Note = Annotated[SecretStr, Field(min_length=1, max_length=4000)]
 """What somebody writes freely: personal until shown otherwise."""

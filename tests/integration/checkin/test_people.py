@@ -237,3 +237,10 @@ async def test_a_token_that_was_written_before_a_crash_is_the_one_that_counts(
 async def test_an_id_that_others_could_not_be_made_of_is_refused(world: World, worker_id: str) -> None:
     body = {"worker_id": worker_id, "site_id": SITE, "name": "Somebody"}
     assert await world.refused(None, "POST", "/workers", body) == (422, "invalid")
+
+
+@pytest.mark.parametrize("name", ["Anna\x00", "Anna\nBen", "Anna \u202ecba", "\u2067Anna", "Anna\u2028"])
+async def test_a_name_that_turns_round_what_stands_beside_it_is_refused(world: World, name: str) -> None:
+    body = {"worker_id": "eve", "site_id": SITE, "name": name}
+    assert await world.refused(None, "POST", "/workers", body) == (422, "invalid")
+    await world.done(None, "POST", "/workers", body | {"name": "أمينة"})
