@@ -33,6 +33,8 @@ def ladder_problems(ladder: Ladder, at: str) -> Iterator[Problem]:
         for place, outcome in enumerate(step.task.outcomes, start=1):
             path = f"{where}.task.outcomes[{place}]"
             yield from _outcome_problems(outcome, step.wait, path)
+            if outcome.raises is not None:
+                yield from _raise_problems(outcome, path, of_system=ladder.trigger == "system")
             if outcome.leads_to is not None:
                 yield from _lead_problem(ladder, number, outcome.leads_to, f"{path}.leads_to", (NEXT, *_ENDS))
     yield from _way_problems(ladder, at)
@@ -44,10 +46,8 @@ def _key_problems(ladder: Ladder, at: str) -> Iterator[Problem]:
         if step.key in RESERVED:
             yield path, f'"{step.key}" is a word of the format; give the step another key'
         elif step.key is not None and ladder.number_of(step.key) != number:
-            yield (
-                path,
-                f'"{step.key}" is the key of step {ladder.number_of(step.key)} too; give one of them another key',
-            )
+            other = ladder.number_of(step.key)
+            yield path, f'"{step.key}" is the key of step {other} too; give one of them another key'
 
 
 def _step_problems(step: Step, where: str) -> Iterator[Problem]:
@@ -72,19 +72,13 @@ def _task_problems(task: Task, wait: timedelta, where: str) -> Iterator[Problem]
 def _twice(codes: Sequence[str], where: str, what: str) -> Iterator[Problem]:
     for place, code in enumerate(codes, start=1):
         if code in codes[: place - 1]:
-            yield (
-                f"{where}[{place}].code",
-                f'"{code}" is the code of another {what} of this task; give it one of its own',
-            )
+            said = f'"{code}" is the code of another {what} of this task; give it one of its own'
+            yield f"{where}[{place}].code", said
 
 
 def _outcome_problems(outcome: Outcome, wait: timedelta, where: str) -> Iterator[Problem]:
     if outcome.leads_to is None and outcome.raises is None:
         yield where, f'"{outcome.code}" leads nowhere and raises nothing; give it leads_to, or raises'
-    if outcome.raises == "system":
-        yield f"{where}.raises", '"system" is about Lonewatch itself, never about a worker; raise another trigger'
-    if outcome.leads_to == RESOLVED and outcome.raises is not None:
-        yield f"{where}.raises", "clashes with resolved: nobody is safe of whom this is said; take one of them out"
     if outcome.leads_to == RESOLVED and outcome.how is None:
         yield where, f'"{outcome.code}" ends it and does not say how; add how, as "spoke_with_worker"'
     if outcome.leads_to != RESOLVED and outcome.how is not None:
@@ -96,6 +90,17 @@ def _outcome_problems(outcome: Outcome, wait: timedelta, where: str) -> Iterator
     elif outcome.after > wait:
         what = f"{span_text(outcome.after)} are longer than the step's wait of {span_text(wait)}, which comes first"
         yield f"{where}.after", f"{what}; make after shorter, or wait longer"
+
+
+def _raise_problems(outcome: Outcome, where: str, *, of_system: bool) -> Iterator[Problem]:
+    if of_system:
+        yield f"{where}.raises", "is about a worker, and the ladder for system is about none; take it out"
+    elif outcome.raises == "system":
+        yield f"{where}.raises", '"system" is about Lonewatch itself, never about a worker; raise another trigger'
+    if outcome.leads_to == RESOLVED:
+        yield f"{where}.raises", "clashes with resolved: nobody is safe of whom this is said; take one of them out"
+    if outcome.records:
+        yield f"{where}.records", "stand beside raises, and a trigger waits for no fact; take one of them out"
 
 
 def _lead_problem(ladder: Ladder, number: int, key: str, where: str, words: tuple[str, ...]) -> Iterator[Problem]:
@@ -116,10 +121,8 @@ def _way_problems(ladder: Ladder, at: str) -> Iterator[Problem]:
     for number, step in enumerate(ladder.steps, start=1):
         if number not in reached:
             named = f'"{step.key}"' if step.key else "it, which needs a key for that,"
-            yield (
-                f"{at}.steps[{number}]",
-                f"is unreachable: every way goes past it; let {named} be led to, or take it out",
-            )
+            said = f"is unreachable: every way goes past it; let {named} be led to, or take it out"
+            yield f"{at}.steps[{number}]", said
     tasks = [step.task for number, step in enumerate(ladder.steps, start=1) if step.task and number in reached]
     if tasks and not any(outcome.leads_to in _ENDS for task in tasks for outcome in task.outcomes):
         yield at, "has no end: no outcome of its tasks leads to resolved or acknowledged; let one of them"
@@ -131,8 +134,7 @@ def reachable(ladder: Ladder) -> frozenset[int]:
     for number, step in enumerate(ladder.steps, start=1):
         if number not in reached:
             continue
-        after = follows(ladder, number)
-        reached |= {after} if after else set()
+        reached |= {follows(ladder, number) or number}
         leads = (ladder.number_of(one.leads_to) for one in (step.task.outcomes if step.task else ()) if one.leads_to)
         reached |= {target for target in leads if target is not None and target > number}
     return frozenset(reached)

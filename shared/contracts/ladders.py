@@ -109,7 +109,7 @@ class Outcome(Contract):
     how: Code | None = None
     """For ``resolved``: how the worker was confirmed safe, as ``spoke_with_worker``."""
     records: Annotated[tuple[Fact, ...], Field(max_length=MOST)] = ()
-    """What must be given with it."""
+    """What must be given with it. None where it raises a trigger, which waits for no fact."""
     cites: Cites
     after_cites: Cites = Cites()
 
@@ -159,7 +159,8 @@ class Ladder(Contract):
     trigger: Trigger
     steps: Annotated[tuple[Step, ...], Field(min_length=1, max_length=MOST)]
     instead: bool = False
-    """Whether the ladders that run already stop when this one starts: nobody rings a worker who is under duress."""
+    """Whether the ladders that run already stop when this one starts, but for those of ``APART``: nobody rings a worker who
+    is under duress."""
     acknowledgement_lasts: Timed
     """After this an acknowledgement without an end runs out and the ladder alarms again."""
     repeat_every: Timed

@@ -411,7 +411,7 @@ class Oracle:
             return
         target = run.number_of(leads_to) or run.following(act.step)
         everyone = target > run.last
-        timed = run.turn == act.step and run.next_turn == run.after(act.step)
+        timed = not run.round and run.turn == act.step and run.next_turn == run.after(act.step)
         skipped = run.turn < target < run.next_turn <= run.last and not timed  # another outcome has led past it
         ahead = act.step < target and (run.turn < target or run.round > 0) and not skipped
         fresh = ahead and target not in run.started

@@ -13,9 +13,8 @@ from services.escalation.application.deciding import act
 from services.escalation.application.looking import Looking
 from services.escalation.application.people import is_worker
 from services.escalation.application.permitting import Permitted
-from services.escalation.application.task_account import offered_with
 from services.escalation.application.tasking import Tasking
-from services.escalation.domain import Acknowledge, Command, Resolve, StandDown, triggers_told_with
+from services.escalation.domain import Acknowledge, Command, Resolve, StandDown, task_asked_by, triggers_told_with
 from shared.contracts.base import Sealed
 from shared.decider import Rejected
 from shared.runtime.commands import Handled
@@ -61,7 +60,7 @@ class Application(Looking):
         try:
             permitted = await self.permit("acknowledge", recipient, escalation_id)
             history = [recorded.event for recorded in permitted.history]
-            if (task := offered_with(reply.notification_id, history)) is not None:
+            if (task := task_asked_by(reply.notification_id, history)) is not None:
                 await self.tasking.take_by_reply(recipient, escalation_id, task, by_recipient, cause)
                 return
             seen = triggers_told_with(reply.notification_id, history)

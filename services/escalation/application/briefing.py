@@ -5,7 +5,9 @@ Opened for the holder of the task and for nobody else. What cannot be read or op
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from services.escalation.application.people import name_of, readable
@@ -31,6 +33,10 @@ _GO_ON = "Do not wait for it: say below that nobody answered, so that the next s
 
 NO_NUMBER = f"No number is on record. {_GO_ON}"
 NO_CONTACTS = f"The plan of the visit names nobody to ring. {_GO_ON}"
+NOT_UNDER_DURESS = (
+    "No number of theirs is shown, because they may be under duress and somebody may be listening: do not ring. Do what can be "
+    "done without a call, and say below what came of it, or give the task back."
+)
 NO_NUMBER_NOW = f"The number cannot be read at this moment. Load this page once more; if it still is not here: {_GO_ON}"
 NO_CODE_WORDS = (
     "No code words are on record. Ask only what can be answered with yes or no, and listen for whether they can speak freely; "
@@ -39,6 +45,15 @@ NO_CODE_WORDS = (
 NO_CODE_WORDS_NOW = (
     "The code words cannot be read at this moment. Load this page once more; until then: ask only for yes or no."
 )
+
+NOBODY_TO_RING: Mapping[str, str] = MappingProxyType(
+    {
+        "worker_mobile": "Their mobile",
+        "worker_home": "Their home",
+        "visit_contacts": "The contacts of the visit",
+    }
+)
+"""What is left out under duress, as it is called."""
 
 
 @dataclass(frozen=True)
@@ -80,6 +95,8 @@ async def briefing_of(pool: Pool, keyring: Keyring, account: Account, task: Task
     if calls == "emergency_services":
         numbers = tuple(ToRing(calls, "Emergency services", number) for number in EMERGENCY_NUMBERS)
         return Briefing(numbers, code_words, await read_out_of(pool, keyring, account, visit, worker))
+    if account.under_duress and calls is not None:
+        return Briefing((ToRing(calls, NOBODY_TO_RING[calls], None, NOT_UNDER_DURESS),), code_words)
     if calls == "visit_contacts":
         return Briefing(await _contacts(keyring, [recorded.event for recorded in visit]), code_words)
     if calls is None:

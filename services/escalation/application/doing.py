@@ -84,6 +84,19 @@ async def seal(keyring: Keyring, opened: EscalationOpened, text: str | None, *, 
         return None
 
 
+async def seal_once(
+    keyring: Keyring, opened: EscalationOpened, text: str | None, before: Sealed | None, *, needed: bool
+) -> Sealed | None:
+    """Seal what somebody wrote; where the same was sealed ``before``, that stands, so the same said twice is a repeat."""
+    if text is not None and before is not None:
+        try:
+            if await keyring.open_or(before, "") == text:
+                return before
+        except LOST:
+            log.warning("not_compared_so_sealed_anew", escalation_id=opened.escalation_id)
+    return await seal(keyring, opened, text, needed=needed)
+
+
 def _triggered(opened: EscalationOpened, no: TaskNo, code: str, trigger: Trigger) -> Triggered:
     """Return what an outcome raises: the same, however often it is given."""
     return Triggered(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from services.escalation.application.account import Account
 from services.escalation.application.briefing import Briefing, briefing_of
 from services.escalation.application.folding import account_of
-from services.escalation.application.people import Plan, name_of, plan_of
+from services.escalation.application.people import Plan, names_of, plan_of
 from services.escalation.application.permitting import Permitted, permit
 from services.escalation.application.reading import clauses_of, directory_of
 from services.escalation.application.task_account import TaskAccount
@@ -17,7 +17,7 @@ from shared.runtime.identity import Authority, Identity
 from shared.runtime.sealing import Keyring
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
 
 @dataclass(frozen=True)
@@ -37,9 +37,9 @@ class Looking:
         permitted = await self.permit("read_escalation", identity, escalation_id)
         return account_of(permitted.opened, permitted.history, permitted.now)
 
-    async def name_of(self, worker_id: str) -> str:
-        """Return a person's name, for somebody who may read it."""
-        return await name_of(self.commands.pool, self.keyring, worker_id)
+    async def names_of(self, worker_ids: Collection[str]) -> Mapping[str, str]:
+        """Return people's names, for somebody who may read them."""
+        return await names_of(self.commands.pool, self.keyring, worker_ids)
 
     async def plan_of(self, account: Account) -> Plan:
         """Return where the worker was going and who can be rung there; nothing of it once the episode has ended."""

@@ -12,9 +12,9 @@ from shared.runtime.log import load
 from shared.runtime.postgres import LOST
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
-    from shared.contracts.base import Sealed
+    from shared.contracts.base import Event, Sealed
     from shared.contracts.envelope import Recorded
     from shared.runtime.postgres import Pool
     from shared.runtime.sealing import Keyring
@@ -42,10 +42,21 @@ class Plan:
 
 async def name_of(pool: Pool, keyring: Keyring, worker_id: str) -> str:
     """Return the name of a person; the id where nobody registered one, or where the keys cannot be reached."""
-    if worker_id == UNKNOWN_WORKER:
-        return NAMELESS
-    history = await readable(pool, stream_of("worker", worker_id))
-    names = [recorded.event.name for recorded in history if isinstance(recorded.event, WorkerRegistered)]
+    return (await names_of(pool, keyring, (worker_id,)))[worker_id]
+
+
+async def names_of(pool: Pool, keyring: Keyring, worker_ids: Collection[str]) -> Mapping[str, str]:
+    """Return the names of several people in one look; for each of them what ``name_of`` says."""
+    streams = {who: stream_of("worker", who) for who in worker_ids if who != UNKNOWN_WORKER}
+    loaded = await load(pool, list(streams.values()), lenient=True)
+    return {
+        who: await _name(keyring, who, loaded[streams[who]].events) if who in streams else NAMELESS
+        for who in worker_ids
+    }
+
+
+async def _name(keyring: Keyring, worker_id: str, history: Iterable[Event]) -> str:
+    names = [event.name for event in history if isinstance(event, WorkerRegistered)]
     try:
         return await keyring.open_or(names[-1]) if names else worker_id
     except LOST:

@@ -52,8 +52,8 @@ async def permit(
 ) -> Permitted:
     """Return what this person may touch. Raises Rejected for an unknown episode, Forbidden.
 
-    The worker whom it is about is told of none that they could see or that duress opened: one who looks over their
-    shoulder would learn of it. Whoever may not look learns by no answer whether there is one.
+    The worker whom it is about is told of none, whatever they ask: who looks over their shoulder would learn of it, and
+    could tell duress from a missed check-in. Whoever may not look learns by no answer whether there is one.
     """
     subject = subject_in(escalation_id)
     stream_id = stream_of("escalation", subject)
@@ -63,7 +63,7 @@ async def permit(
         if opened.escalation_id == escalation_id:
             allowed = await authority.authorise(identity, operation, opened.site_id)
             named = _named(opened, stream.events)
-            if named.worker_id == identity.worker_id and (operation == "read_escalation" or opened.trigger == "duress"):
+            if named.worker_id == identity.worker_id:
                 raise Rejected("escalation_unknown")
             return Permitted(stream_id, named, allowed.guards, stream.history, stream.unreadable, loaded.now)
     site_id = await _site_of(commands, subject)

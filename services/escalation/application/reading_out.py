@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from services.escalation.application.people import name_of, opened
+from services.escalation.application.people import names_of, opened
 from shared.contracts.awaited import CheckInMissed
 from shared.contracts.situations import VisitSituationReported, WorkerSituationReported
 from shared.contracts.visits import (
@@ -94,9 +94,10 @@ async def read_out_of(
     raised = {one.trigger_event_id for one in account.triggers}
     told = [*visit, *(recorded for recorded in worker if recorded.envelope.event_id in raised)]
     heard = next((recorded for recorded in reversed(told) if type(recorded.event) in _HEARD), None)
+    names = await names_of(pool, keyring, {account.opened.worker_id, *account.told})
     known = [*await _of_escalation(keyring, account), *await _told(keyring, told)]
     return ReadOut(
-        who=await name_of(pool, keyring, account.opened.worker_id),
+        who=names[account.opened.worker_id],
         place=await opened(keyring, planned.place) if planned and planned.place else NO_PLACE,
         kind=planned.kind if planned else None,
         heard_at=heard.recorded_at if heard else None,
@@ -106,7 +107,7 @@ async def read_out_of(
         expected_end_at=ends[-1] if ends else None,
         known=tuple(sorted(known, key=lambda one: one.recorded_at)),
         equipment=planned.equipment if planned else (),
-        told=tuple([await name_of(pool, keyring, worker_id) for worker_id in account.told]),
+        told=tuple(names[worker_id] for worker_id in account.told),
     )
 
 

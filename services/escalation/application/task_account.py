@@ -94,16 +94,6 @@ def outcome_of(ladders: Iterable[tuple[int, Ladder | None]], no: TaskNo, code: s
     return None
 
 
-def offered_with(notification_id: str, history: Iterable[Event]) -> TaskNo | None:
-    """Return the task that a notification offered; None for one that only told somebody."""
-    for event in history:
-        if isinstance(event, StepStarted | TaskPassedOn | TaskHandedOver):
-            is_task = not isinstance(event, StepStarted) or event.task
-            if is_task and any(ask.notification_id == notification_id for ask in event.asks):
-                return TaskNo(event.ladder_no, event.step)
-    return None
-
-
 def tasks_after(
     tasks: tuple[TaskAccount, ...], ladders: Iterable[tuple[int, Ladder | None]], recorded: Recorded
 ) -> tuple[TaskAccount, ...]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from services.escalation.application.deciding import act, raising
-from services.escalation.application.doing import Said, answered, raised_by, seal
+from services.escalation.application.doing import Said, answered, raised_by, seal_once
 from services.escalation.application.folding import account_of
 from services.escalation.application.permitting import Permitted, permit
 from services.escalation.application.reading import directory_of
@@ -84,9 +84,11 @@ class Tasking:
         raises = await raised_by(self.commands, permitted, account, no, said.outcome)
         answers = answered(account, no, said, raises=raises is not None)
         directory = raises[2] if raises else await directory_of(self.commands.pool, permitted.opened.site_id)
+        known = account.task(no)
+        before = (known.done.reference, known.done.note) if known and known.done else (None, None)
         reference, note = [
-            await seal(self.keyring, permitted.opened, text, needed=raises is None)
-            for text in (said.reference, said.note)
+            await seal_once(self.keyring, permitted.opened, text, sealed, needed=raises is None)
+            for text, sealed in zip((said.reference, said.note), before, strict=True)
         ]
         result = TaskResult(said.outcome, answers, said.left_at, said.called_at, reference, note)
 

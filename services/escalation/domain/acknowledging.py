@@ -9,7 +9,7 @@ from services.escalation.domain.asking import ask_again, in_parts
 from services.escalation.domain.commands import Acknowledge, AcknowledgementRunsOut
 from services.escalation.domain.endings import must_be_open_to
 from services.escalation.domain.runs import LadderRun
-from services.escalation.domain.state import Escalation
+from services.escalation.domain.state import Acknowledgement, Escalation
 from shared.contracts.base import Cites, Event
 from shared.contracts.escalations import AcknowledgementRanOut, EscalationAcknowledged
 from shared.contracts.spans import Timed
@@ -42,6 +42,9 @@ def acknowledged(escalation: Escalation, taken: Sequence[LadderRun], by: str, vi
     # A ladder that nobody has acknowledged is free to take, and with it the escalation, whoever holds the others.
     held = [run for run in escalation.ladders if run.acknowledged and not run.stopped]
     lasts = _lasts([*held, *taken])
+    until = Acknowledgement(by, now + lasts.span, lasts.cites)
+    if held and escalation.acknowledgement:  # what somebody holds already is not put off by what they take beside it
+        until = min(escalation.acknowledgement, until, key=lambda it: it.runs_out_at)
     return [
         EscalationAcknowledged(
             escalation_id=escalation.escalation_id,
@@ -49,14 +52,14 @@ def acknowledged(escalation: Escalation, taken: Sequence[LadderRun], by: str, vi
             via=via,
             ladders=tuple(run.no for run in taken),
             running=tuple(run.no for run in escalation.ladders if run.free and run not in taken),
-            runs_out_at=now + lasts.span,
-            cites=lasts.cites,
+            runs_out_at=until.runs_out_at,
+            cites=until.cites,
         )
     ]
 
 
 def _lasts(held: Sequence[LadderRun]) -> Timed:
-    """Return the shortest that one of these ladders says: no ladder is silent for longer than it allows."""
+    """Return the shortest that one of these ladders says, counted from when the last of them is taken."""
     unreadable = Timed(span=UNREADABLE_LASTS, cites=Cites(ours=True))
     return min((run.ladder.acknowledgement_lasts if run.ladder else unreadable for run in held), key=lambda it: it.span)
 

@@ -1,6 +1,7 @@
 """How an escalation ends: somebody is safe, it was a false alarm, or what was awaited came.
 
-Everyone who was told gets the all-clear. What ends is the episode that was meant, and nothing that came after.
+Everyone who was told gets the all-clear. What ends is the episode that was meant, and nothing that came after. Nobody
+is safe by telephone under duress: whoever says so there may be made to say it.
 """
 
 from __future__ import annotations
@@ -13,10 +14,15 @@ from shared.contracts.escalations import EscalationLapsed, EscalationResolved, E
 from shared.contracts.ladders import AWAITED
 from shared.decider import Rejected
 
+BY_TELEPHONE = "spoke_with_worker"
+"""How somebody is known to be safe from what they said on the telephone: under duress that is no proof."""
+
 
 def resolve(command: Resolve, escalation: Escalation) -> list[Event]:
     """Return that the worker is safe, or that what was wrong with us is put right. Raises Rejected."""
     must_be_open_to(escalation, command.escalation_id, command.by)
+    if escalation.under_duress and command.how == BY_TELEPHONE:
+        raise Rejected("face_to_face")
     must_know_of_all(escalation, command.triggers_seen)
     return in_parts(
         EscalationResolved(

@@ -40,9 +40,9 @@ def do_task(command: DoTask, escalation: Escalation) -> list[Event]:
         return []
     if outcome.raises is None:
         _must_be_theirs_to_do(it, command.by)
+        _must_have_its_facts(command, outcome)
     elif it.task.done or it.task.holder not in {None, command.by}:
         return raise_trigger(_trigger_of(command, outcome.raises, escalation), escalation)
-    _must_have_its_facts(command, outcome)
     return _done(command, escalation, it, outcome)
 
 
@@ -88,9 +88,11 @@ def _done(command: DoTask, escalation: Escalation, it: Started, outcome: Outcome
         events.append(taken(escalation, it, command.by, command.via, command.now))
     events.append(_task_done(command, escalation, it.run, outcome))
     now = reduce(evolve, events, escalation)
-    if outcome.leads_to == RESOLVED and outcome.raises is None:  # nobody is safe of whom this is said
+    resolves = outcome.leads_to == RESOLVED and outcome.raises is None  # nobody is safe of whom this is said
+    beside = _runs_beside(it.run, escalation)
+    if resolves and not beside:
         return [*events, *resolve(_safe(command, outcome), now)]
-    if outcome.leads_to == ACKNOWLEDGED and not it.run.stopped:
+    if (outcome.leads_to == ACKNOWLEDGED or resolves) and not it.run.stopped:
         events += _in_hand(command, now)
         now = reduce(evolve, events, escalation)
     if outcome.raises is not None:
@@ -120,6 +122,11 @@ def _task_done(command: DoTask, escalation: Escalation, run: LadderRun, outcome:
         next_at=None if turn is None else min(soonest, run.next_at or command.now),
         cites=outcome.cites if turn is None else join_cites(outcome.cites, outcome.after_cites),
     )
+
+
+def _runs_beside(run: LadderRun, escalation: Escalation) -> bool:
+    """Say whether a ladder for other people is not the only one: what comes of it ends its own matter, not theirs."""
+    return run.trigger in APART and any(other.no != run.no and not other.stopped for other in escalation.ladders)
 
 
 def _safe(command: DoTask, outcome: Outcome) -> Resolve:

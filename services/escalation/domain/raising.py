@@ -82,8 +82,8 @@ def _starts_a_ladder(command: Raise, escalation: Escalation) -> bool:
 
 
 def _stopped_by(command: Raise, escalation: Escalation) -> tuple[int, ...]:
-    """Return the ladders that a trigger's own ladder runs instead of: never one of a graver trigger."""
+    """Return the ladders that a trigger's own ladder runs instead of: none of a graver trigger, and none for other people."""
     if command.ladder is None or not command.ladder.instead:
         return ()
-    running = (run for run in escalation.ladders if not run.stopped)
+    running = (run for run in escalation.ladders if not run.stopped and run.trigger not in APART)
     return tuple(run.no for run in running if GRAVITY[run.trigger] < GRAVITY[command.trigger])

@@ -8,6 +8,7 @@ REFUSALS: Mapping[str, str] = {
     "not_open": "This escalation is not open any more, or never was: look at the list for the one that is open now.",
     "own_escalation": "It is about you, so somebody else has to take it or end it: ring your supervisor.",
     "changed_since": "Something happened after you opened this page: read it again, then decide.",
+    "face_to_face": "Under duress nobody is known to be safe from the telephone: see them yourself, then say how you saw it.",
     "already_acknowledged": "Somebody else has taken it: ring them, or resolve it once the worker is confirmed safe.",
     "task_unknown": "There is no such task yet: look at the escalation for the tasks that are open now.",
     "task_taken": "Somebody else has this task: ring them, or ask them to hand it over to you.",

@@ -128,9 +128,12 @@ class LadderRun:
         named = self.ladder.number_of(key) if self.ladder and key != NEXT else None
         number = named or self.following(step)
         waits = self.turn <= len(self.steps)
+        led = waits and not (
+            self.last == step and self.turn == self.after(step)
+        )  # the step's own time leads past nothing
         if number > len(self.steps):
             return self.turn if self.last == step and not waits else None
-        if number <= step or number in self.started or (waits and number < self.turn):
+        if number <= step or number in self.started or (led and number < self.turn):
             return None
         return number if self.rounds or number > self.last else None
 

@@ -77,6 +77,11 @@ class Escalation:
         """How many triggers this episode has."""
         return len(self.triggered)
 
+    @property
+    def under_duress(self) -> bool:
+        """Whether the worker may be with somebody who must not notice anything."""
+        return any(known.trigger == "duress" for known in self.triggered)
+
     def run(self, ladder_no: int) -> LadderRun | None:
         """Return the ladder with this number, where there is one."""
         return next((run for run in self.ladders if run.no == ladder_no), None)

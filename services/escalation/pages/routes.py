@@ -24,8 +24,6 @@ from shared.runtime.web import Caller, request_digest
 
 router = APIRouter(prefix="/escalation", include_in_schema=False)
 
-_FACE_TO_FACE = "Under duress nobody knows it from the telephone: choose how you saw it. Nothing has been sent."
-
 
 @router.get("/", name="index")
 async def index() -> Response:
@@ -51,9 +49,8 @@ async def escalation_page_act(request: Request, code: str) -> Response:
     pressed = pressed_in(typed)
 
     async def act(escalation_id: str, identity: Identity) -> Response:
-        lacks = pressed.lacks or await _by_telephone(request, escalation_id, identity, pressed)
-        if lacks:
-            return await show(request, escalation_id, identity, HTTPStatus.UNPROCESSABLE_ENTITY, lacks, typed)
+        if pressed.lacks:
+            return await show(request, escalation_id, identity, HTTPStatus.UNPROCESSABLE_ENTITY, pressed.lacks, typed)
         try:
             await _act(request, code, escalation_id, identity, pressed)
         except OtherContent:
@@ -68,7 +65,7 @@ async def escalation_page_act(request: Request, code: str) -> Response:
 
 def _refusal(code: str) -> tuple[int, str]:
     """Return how a refusal is answered, and in which words. What can be filled in and sent again is no conflict."""
-    again = code.startswith("fact_")
+    again = code.startswith(("fact_", "face_"))
     status = HTTPStatus.UNPROCESSABLE_ENTITY if again else HTTPStatus.CONFLICT
     return status, f"{REFUSALS[code]} Nothing has been sent." if again else REFUSALS[code]
 
@@ -92,14 +89,6 @@ async def _for_recipient(
         return PAGES.show("forbidden.html", HTTPStatus.FORBIDDEN)
     except (Unavailable, WrongExpectedVersion, *LOST):
         return PAGES.show("unavailable.html", HTTPStatus.SERVICE_UNAVAILABLE)
-
-
-async def _by_telephone(request: Request, escalation_id: str, identity: Identity, pressed: Pressed) -> str | None:
-    """Say why somebody under duress cannot be known to be safe from having spoken with them."""
-    if (pressed.action, pressed.how) != ("resolve", "spoke_with_worker"):
-        return None
-    application: Application = request.app.state.application
-    return _FACE_TO_FACE if (await application.read(identity, escalation_id)).under_duress else None
 
 
 async def _act(request: Request, code: str, escalation_id: str, identity: Identity, pressed: Pressed) -> None:

@@ -38,7 +38,7 @@ async def show(
     account = await application.read(identity, escalation_id)
     desk = await desk_of(application, account, identity)
     others = await application.others_than(identity, account) if desk.held else ()
-    names = {who: await application.name_of(who) for who in account.people.union(others)}
+    names = await application.names_of(account.people.union(others))
     return PAGES.show(
         "escalation.html",
         status,

@@ -85,11 +85,12 @@ class Episode:
             return
         for one, run in self.runs.items():
             run.stopped = run.stopped or one in stopped
-        beside = any(not run.stopped for run in self.runs.values())
+        beside = any(not (run.stopped or run.apart) for run in self.runs.values())
         if event.data["trigger"] == "duress" and frozen.ladder.get("instead") and beside:
             yield Violation("I7", "a ladder goes on although another runs instead of it", event.where)
         if number is not None:
-            self.runs[number] = Run(frozen, event.recorded_at, event.recorded_at)
+            apart = event.data["trigger"] == "safeguarding"
+            self.runs[number] = Run(frozen, event.recorded_at, event.recorded_at, apart=apart)
 
     def _turn(self, event: Event) -> Iterator[Violation]:
         run = self.runs.get(event.data["ladder_no"])

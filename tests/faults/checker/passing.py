@@ -85,6 +85,8 @@ class Passing:
         if turn is not None:
             yield from _no_later(evidence, event, run, outcome)
             run.turn, run.next_at = turn, moment(event, "next_at") or run.next_at
+        if run.apart and leads_to == "resolved":
+            return  # beside another ladder it acknowledges its own
         if leads_to in FOLLOWS and (leads_to == "acknowledged" or outcome.get("raises") is None):
             self.follows = FOLLOWS[leads_to]
             sentence = f"an outcome was ignored: no {self.follows} came with it"

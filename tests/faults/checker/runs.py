@@ -43,6 +43,8 @@ class Run:
     tasks: dict[int, Task] = field(default_factory=dict)
     held: bool = False
     stopped: bool = False
+    apart: bool = False
+    """Its ladder is for other people, so none runs instead of it."""
 
     @property
     def steps(self) -> int:

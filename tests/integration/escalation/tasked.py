@@ -92,6 +92,7 @@ RING_CONTACTS = step(
 RING_HOME = step("ring_home", "Ring them at home", task(SAFE, NO_ANSWER, who=Role.SUPERVISOR, calls="worker_home"))
 LINE_MANAGER = step("line_manager", "Take it further", task(IN_HAND, EMERGENCY, who=Role.LINE_MANAGER), "exhausted")
 CALL_999 = step("emergency_services", "Have 999 called", task(CALLED, who=Role.SUPERVISOR, calls="emergency_services"))
+FIND_OUT = step("find_out", "Find out", task(SAFE, NO_ANSWER, who=Role.LINE_MANAGER, calls="worker_mobile"))
 UNNOTICED = step(
     "emergency_services", "Call unnoticed", task(CALLED, IN_HAND, who=Role.LINE_MANAGER, calls="emergency_services")
 )
@@ -102,8 +103,8 @@ def policy_with_tasks() -> Policy:
     first = policy()
     missed = ladder("check_in_missed", RING_MOBILE, RING_CONTACTS, RING_HOME, LINE_MANAGER, CALL_999)
     duress = ladder("duress", UNNOTICED, instead=True)
-    clauses = {"N 5": "Somebody rings"}
-    return first.model_copy(update={"ladders": (missed, first.ladders[1], duress), "clauses": clauses})
+    ladders = (missed, first.ladders[1], duress, ladder("safeguarding", FIND_OUT))
+    return first.model_copy(update={"ladders": ladders, "clauses": {"N 5": "Somebody rings"}})
 
 
 async def adopt(world: World) -> Keyring:

@@ -118,7 +118,9 @@ async def test_the_worker_whom_it_is_about_cannot_take_or_end_it_even_as_a_super
         ("stand-down", {"reason": "test"}),
     ):
         refused = await missed.post(WALT, f"{ONE}/{what}", **body)
-        assert (refused.status_code, refused.json()["code"]) == (409, "own_escalation")
+        none = await missed.post(WALT, f"{ONE.replace('.1', '.2')}/{what}", **body)
+        assert (refused.status_code, refused.json()["code"]) == (404, "escalation_unknown")
+        assert refused.json() == none.json(), "it is answered as one that never was"
     assert await missed.types() == ["opened", "step_started"]
 
 

@@ -15,7 +15,18 @@ from shared.contracts.tasks import TaskPassedOn
 from shared.contracts.troubles import UNKNOWN_WORKER, trouble_stream
 from tests.integration.escalation.conftest import EPISODE, STREAM, VISIT, World
 from tests.integration.escalation.planned import at_visit, opened, plan
-from tests.integration.escalation.tasked import STEP_WAIT, about_walt, act, adopt, steps, tasked
+from tests.integration.escalation.tasked import (
+    CONTACT,
+    HOME,
+    MOBILE,
+    STEP_WAIT,
+    about_walt,
+    act,
+    adopt,
+    steps,
+    task_of,
+    tasked,
+)
 from tests.integration.escalation.test_troubles import parked
 from tests.support.history import LIZ, OLGA, POLICY, SAM, SITE, SUE, WALT, help_at_visit, missed_visit, record
 from tests.support.services import bearer
@@ -93,6 +104,61 @@ async def test_whoever_asks_about_themselves_learns_nothing_of_an_escalation_tha
     await at_visit(world.installation, DURESS)
     await world.installation.quiet()
     assert await asked() == before
+
+
+async def test_whoever_asks_about_themselves_cannot_tell_duress_from_a_missed_check_in(world: World) -> None:
+    granted = GrantGiven(site_id=SITE, worker_id=WALT, role=Role.SUPERVISOR)
+    await record(world.installation, "checkin", f"grant-{SITE}", granted, site_id=SITE)
+    ways: dict[str, dict[str, str]] = {
+        "acknowledgement": {},
+        "resolution": {"confirmed_by": WALT, "how": "met_in_person"},
+        "stand-down": {"reason": "test"},
+        "tasks/1-1/taking": {},
+        "tasks/1-1/outcome": {"outcome": "code_word"},
+    }
+
+    async def asked() -> list[tuple[int, str]]:
+        answers = [await world.post(WALT, f"/escalations/{EPISODE}/{way}", **body) for way, body in ways.items()]
+        return [(answered.status_code, answered.json()["code"]) for answered in answers]
+
+    unknown = [(404, "escalation_unknown")] * len(ways)
+    await missed_visit(world.installation)
+    await world.installation.quiet()
+    assert await asked() == unknown
+    await at_visit(world.installation, DURESS)
+    await world.installation.quiet()
+    assert await asked() == unknown
+
+
+async def test_nobody_is_safe_by_telephone_under_duress_over_http_nor_by_what_came_of_a_task(tasked: World) -> None:
+    await at_visit(tasked.installation, DURESS)
+    await tasked.installation.quiet()
+    before = await tasked.types()
+    by_telephone = {"confirmed_by": LIZ, "how": "spoke_with_worker"}
+    refused = await tasked.post(LIZ, f"/escalations/{EPISODE}/resolution", **by_telephone)
+    assert (refused.status_code, refused.json()["code"]) == (409, "face_to_face")
+    assert "how you saw it" in refused.json()["detail"]
+    assert await tasked.types() == before
+    met = await tasked.post(LIZ, f"/escalations/{EPISODE}/resolution", **by_telephone | {"how": "met_in_person"})
+    assert met.status_code == 200
+
+
+async def test_what_goes_on_beside_duress_shows_no_number_and_ends_nothing(tasked: World) -> None:
+    await at_visit(tasked.installation, reported("safeguarding").model_copy(update={"policy_version": 2}))
+    await tasked.installation.quiet()
+    assert await act(tasked, LIZ, "taking", "2-1") == (200, None)
+    assert [one["phone"] for one in (await task_of(tasked, LIZ, "2-1"))["to_ring"]] == [MOBILE]
+    await at_visit(tasked.installation, DURESS)
+    await tasked.installation.quiet()
+    (left_out,) = (await task_of(tasked, LIZ, "2-1"))["to_ring"]
+    assert (left_out["who"], left_out["phone"], "do not ring" in left_out["instead"]) == ("worker_mobile", None, True)
+    page = (await tasked.client.get(await tasked.page(LIZ))).text
+    assert ("do not ring" in page, "tel:" in page) == (True, False)
+    assert all(number not in page for number in (MOBILE, HOME, CONTACT))
+    assert await act(tasked, LIZ, "outcome", "2-1", outcome="safe") == (200, None)
+    shown = (await tasked.get(LIZ, f"/escalations/{EPISODE}")).json()
+    assert (shown["ended"], shown["acknowledged_by"], shown["state"]) == (None, LIZ, "open")
+    assert [(one["ladder_no"], one["stopped"]) for one in shown["ladders"]] == [(1, True), (2, False), (3, False)]
 
 
 async def test_what_somebody_reports_opens_an_escalation_of_that_kind(world: World) -> None:

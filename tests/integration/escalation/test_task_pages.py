@@ -1,7 +1,9 @@
 """Tasks on the page behind a link: what is shown to whom, what the buttons do, and that nothing typed is lost."""
 
 import re
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -13,6 +15,7 @@ from shared.contracts.persons import CodeWordsSet, PhonesSet
 from shared.contracts.situations import WorkerDuressSignalled
 from shared.contracts.tasks import TaskDone
 from shared.contracts.visits import WorkerHelpRequested
+from shared.runtime.log import Loaded, load
 from tests.integration.escalation.conftest import STREAM, World
 from tests.integration.escalation.tasked import (
     ALL_WELL,
@@ -213,6 +216,29 @@ async def test_under_duress_nobody_is_to_ring_the_worker_and_a_telephone_proves_
         refused = await tasked.press(LIZ, "resolve", **telephone, **seen)
         assert (refused.status_code, "how you saw it" in refused.text) == (422, True)
     assert (await tasked.press(LIZ, "resolve", how="met_in_person", confirmed="yes")).status_code == 303
+
+
+async def test_everybody_whom_a_page_or_what_is_read_out_names_is_looked_up_at_once(
+    tasked: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks: list[list[str]] = []
+
+    async def counted(pool: Any, streams: Iterable[str], **how: Any) -> Loaded:
+        asked = list(streams)
+        if any(stream_id.startswith("worker-") for stream_id in asked):
+            looks.append(asked)
+        return await load(pool, asked, **how)
+
+    await act(tasked, SUE, "outcome", outcome="code_word")
+    await tasked.installation.quiet()
+    await act(tasked, LIZ, "taking", "2-1")
+    monkeypatch.setattr("services.escalation.application.people.load", counted)
+    await page(tasked, SAM)
+    (named,) = looks
+    assert {f"worker-{who}" for who in (WALT, SUE, SAM, LIZ)} <= set(named)
+    looks.clear()
+    assert (await task_of(tasked, LIZ, "2-1"))["read_out"]["who"] == "Walt Alone"
+    assert [len(look) for look in looks] == [1, len(named)], "the worker's own record, and the names"
 
 
 async def test_a_code_word_may_be_told_by_whoever_heard_it_and_even_after_the_end(tasked: World) -> None:

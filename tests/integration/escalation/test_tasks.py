@@ -339,7 +339,7 @@ async def test_whoever_the_escalation_is_about_finds_none(tasked: World) -> None
     assert listed == {"escalations": []}
     assert len((await tasked.get(SUE, f"/escalations?site_id={SITE}")).json()["escalations"]) == 1
     for what, body in (("taking", {}), ("outcome", {"outcome": "safe"}), ("return", {}), ("handover", {"to": SUE})):
-        assert await act(tasked, WALT, what, **body) == (409, "own_escalation")
+        assert await act(tasked, WALT, what, **body) == (404, "escalation_unknown")
     assert (await tasked.client.get(await tasked.page(WALT))).status_code == 404
 
 

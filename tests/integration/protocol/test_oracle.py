@@ -32,6 +32,9 @@ LEADS = st.sampled_from(
 )
 
 
+HOW = ("spoke_with_worker", "met_in_person")
+
+
 def timed(span: str) -> dict[str, Any]:
     return {"span": span, "cites": CITES}
 
@@ -46,7 +49,7 @@ def outcomes(draw: st.DrawFn, code: str, raises: Sequence[str]) -> dict[str, Any
         "leads_to": draw(leads),
         "after": draw(st.none() | MINUTES),
         "raises": raised,
-        "how": "spoke_with_worker",
+        "how": draw(st.sampled_from(HOW)),
         "cites": CITES,
     }
 
@@ -146,7 +149,8 @@ def one_act(draw: Draw, oracle: Oracle, at: int, people: Sequence[str]) -> Act:
             at, who, what, outcome=draw(st.sampled_from(("duress", "safeguarding", "unsafe", "check_in_missed")))
         )
     if what == "other" or not started:
-        return Act(at, who, draw(st.sampled_from(("acknowledge", "acknowledge", "resolve"))))
+        does = draw(st.sampled_from(("acknowledge", "acknowledge", "resolve")))
+        return Act(at, who, does, outcome=draw(st.sampled_from(HOW)) if does == "resolve" else "")
     ladder, step, task = draw(st.sampled_from(started[::-1]))
     likely = [one for one in (task.holder, task.handed_to, *task.offered) if one]
     if likely and draw(st.integers(0, 4)):

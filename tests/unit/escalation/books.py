@@ -97,14 +97,15 @@ class LadderBook:
         return next((number for number, step in enumerate(self.steps, 1) if key and step.key == key), 0)
 
     def where(self, step: int, outcome: Outcome) -> int | None:
-        """The turn to which an outcome leads: forward, to what never started, and not before what is set already."""
+        """The turn to which an outcome leads: forward, to what never started, and not before what an outcome has set already."""
         if outcome.leads_to in {None, "resolved", "acknowledged"} or self.silenced:
             return None
         number = self.number_of(outcome.leads_to) or self.following(step)
         waiting = self.turn if self.turn <= len(self.steps) else 0
         if number > len(self.steps):
             return self.turn if self.last == step and not waiting else None
-        passed = number < waiting or (not self.rounds and number < self.last)
+        timed = not self.rounds and self.last == step and self.turn == self.following(step)
+        passed = (number < waiting and not timed) or (not self.rounds and number < self.last)
         return None if number <= step or number in self.started or passed else number
 
     def following(self, step: int) -> int:
@@ -194,12 +195,18 @@ class Episode:
     ladders: dict[int, LadderBook] = field(default_factory=dict)
     triggers: int = 0
     owner: str | None = None
+    until: datetime | None = None
+    """When what its owner holds runs out."""
     informed: set[str] = field(default_factory=set)
     awaits: list[tuple[str, datetime | None]] = field(default_factory=list)
 
     @property
     def running(self) -> set[int]:
         return {number for number, book in self.ladders.items() if book.runs}
+
+    @property
+    def under_duress(self) -> bool:
+        return any(trigger == "duress" for trigger, _ in self.awaits)
 
     @property
     def held(self) -> set[int]:
@@ -259,7 +266,7 @@ class Episode:
             starts = self.starts_a_ladder(event.trigger)
             assert event.ladder_no == (max(self.ladders) + 1 if starts else None)
             instead = starts and event.ladder is not None and event.ladder.instead
-            before = {number for number, book in self.ladders.items() if not book.silenced}
+            before = {no for no, book in self.ladders.items() if not book.silenced and book.trigger not in APART}
             assert set(event.stopped) == (before if instead else set())
             for number in event.stopped:
                 self.ladders[number].silenced = True
@@ -273,11 +280,13 @@ class Episode:
         assert event.ladders, "somebody takes what is free, from whoever holds the rest"
         assert set(event.ladders) | set(event.running) == self.running
         assert not set(event.ladders) & set(event.running)
+        until = [self.until] if self.held and self.until else []
         self.owner = event.by
         for number in event.ladders:
             self.ladders[number].held = True
         self.informed.add(event.by)
-        assert event.runs_out_at == now + min(self.ladders[number].lasts for number in self.held)
+        self.until = min(*until, now + min(self.ladders[number].lasts for number in self.held), event.runs_out_at)
+        assert event.runs_out_at == self.until, "what was held already is never put off"
 
     def task_changes(
         self,

@@ -45,7 +45,7 @@ from tests.unit.escalation.examples import (
 )
 
 if TYPE_CHECKING:
-    from datetime import timedelta
+    from datetime import datetime, timedelta
 
     from shared.contracts.ladders import Ladder
 
@@ -71,7 +71,7 @@ def test_the_owner_who_acknowledges_again_changes_nothing() -> None:
 def test_the_owner_takes_a_graver_ladder_by_acknowledging_again() -> None:
     history = after(raise_missed(), acknowledge(SUE, T0 + MINUTE), raise_help(now=T0 + 2 * MINUTE))
     events = history.when(acknowledge(SUE, T0 + 3 * MINUTE))
-    assert events == [TAKEN.model_copy(update={"ladders": (2,), "runs_out_at": T0 + 3 * MINUTE + LASTS})]
+    assert events == [TAKEN.model_copy(update={"ladders": (2,)})], "it holds no longer than it did"
 
 
 def test_somebody_else_may_take_the_escalation_while_a_graver_ladder_is_free() -> None:
@@ -218,11 +218,35 @@ def test_an_ask_of_a_trigger_that_tells_many_tells_of_that_trigger_in_every_part
 def test_it_lasts_no_longer_than_any_ladder_that_it_stops_says(joins: Ladder, span: timedelta) -> None:
     says = joins if joins.acknowledgement_lasts.span == span else MISSED
     both = after(raise_missed(), raise_help(now=T0 + MINUTE, ladder=joins))
-    one_by_one = after(raise_missed(), acknowledge(SUE, T0), raise_help(now=T0 + MINUTE, ladder=joins))
-    for history in (both, one_by_one):
-        (taken,) = history.when(acknowledge(SUE, T0 + 2 * MINUTE))
-        assert isinstance(taken, EscalationAcknowledged)
-        assert (taken.runs_out_at, taken.cites) == (T0 + 2 * MINUTE + span, says.acknowledgement_lasts.cites)
+    (taken,) = both.when(acknowledge(SUE, T0 + 2 * MINUTE))
+    assert isinstance(taken, EscalationAcknowledged)
+    assert (taken.runs_out_at, taken.cites) == (T0 + 2 * MINUTE + span, says.acknowledgement_lasts.cites)
+
+
+@pytest.mark.parametrize("by", [SUE, SAM])
+@pytest.mark.parametrize(
+    ("joins", "until", "says"),
+    [
+        pytest.param(SOONER, T0 + 5 * MINUTE, SOONER, id="shorter"),
+        pytest.param(LATER, T0 + LASTS, MISSED, id="longer"),
+        pytest.param(HELP, T0 + LASTS, MISSED, id="as long"),
+    ],
+)
+def test_whoever_takes_a_further_ladder_holds_none_of_the_others_for_longer(
+    by: str, joins: Ladder, until: datetime, says: Ladder
+) -> None:
+    history = after(raise_missed(), acknowledge(SUE, T0), raise_help(now=T0 + MINUTE, ladder=joins))
+    (taken,) = history.when(acknowledge(by, T0 + 2 * MINUTE))
+    assert isinstance(taken, EscalationAcknowledged)
+    assert (taken.ladders, taken.runs_out_at, taken.cites) == ((2,), until, says.acknowledgement_lasts.cites)
+
+
+def test_what_was_held_and_has_run_out_does_not_shorten_the_next() -> None:
+    end = T0 + LASTS
+    history = after(raise_missed(), acknowledge(SUE, T0), runs_out(now=end), raise_help(now=end + MINUTE))
+    (taken,) = history.when(acknowledge(SAM, end + 2 * MINUTE))
+    assert isinstance(taken, EscalationAcknowledged)
+    assert taken.runs_out_at == end + 2 * MINUTE + LASTS
 
 
 def test_what_is_not_taken_says_nothing_of_how_long_it_lasts() -> None:

@@ -21,6 +21,7 @@ from services.escalation.domain import (
     Lapse,
     PersonNotReached,
     Raise,
+    Resolve,
     TaskNo,
     command_for,
 )
@@ -95,7 +96,7 @@ def steps_with_tasks(draw: st.DrawFn, key: str) -> Step:
     then = draw(st.sampled_from((None, None, "exhausted", "nowhere", *KEYS)))
     if draw(st.sampled_from((True, False, False))):
         return step(key, *who, wait=wait).model_copy(update={"key": key, "then": then})
-    outcomes: list[Outcome] = [outcome("safe", "resolved"), outcome("in_hand", "acknowledged")]
+    outcomes: list[Outcome] = [outcome("safe", "resolved", how="spoke_with_worker"), outcome("in_hand", "acknowledged")]
     outcomes += [outcome("leads", draw(LEADS), after=draw(st.sampled_from((None, MINUTE, 6 * MINUTE))))]
     outcomes += [outcome("leads_too", draw(LEADS)), outcome("code_word", draw(LEADS), raises="duress")]
     return task_step(key, *outcomes, who=who, wait=wait, then=then)
@@ -213,10 +214,11 @@ class EscalationHistories(RuleBasedStateMachine):
     @rule(
         by=st.sampled_from(PEOPLE),
         act=st.sampled_from((acknowledge, resolve, stand_down)),
+        how=st.sampled_from(("spoke_with_worker", "met_in_person")),
         old_link=st.booleans(),
         missed=st.sampled_from((0, 0, 1, 2)),
     )
-    def somebody_acts(self, by: str, act: Act, *, old_link: bool, missed: int) -> None:
+    def somebody_acts(self, by: str, act: Act, how: str, *, old_link: bool, missed: int) -> None:
         seen = max(self.episode.triggers - missed, 0)
         free = self.episode.free_to(seen)
         expected: str | None = None
@@ -226,10 +228,13 @@ class EscalationHistories(RuleBasedStateMachine):
             expected = "own_escalation"
         elif act is acknowledge and self.episode.owner not in {None, by} and not free:
             expected = "already_acknowledged"
+        elif act is resolve and how == "spoke_with_worker" and self.episode.under_duress:
+            expected = "face_to_face"
         elif act is not acknowledge and seen < self.episode.triggers:
             expected = "changed_since"
         before = self.episode.previous_id if old_link else self.episode.escalation_id
-        events = self.try_to(act(by, self.now, escalation_id=before, seen=seen), expected)
+        command = act(by, self.now, escalation_id=before, seen=seen)
+        events = self.try_to(replace(command, how=how) if isinstance(command, Resolve) else command, expected)
         assert all(set(event.ladders) == free for event in events if isinstance(event, EscalationAcknowledged))
 
     @rule(data=st.data())
@@ -295,9 +300,13 @@ class EscalationHistories(RuleBasedStateMachine):
             return "task_taken"
         if outcome.raises is None and book.silenced:
             return "task_stopped"
-        if outcome.records and not task.done and task.holder in {None, by}:
+        if outcome.raises is not None:
+            return None
+        if outcome.records:
             return "fact_missing"
-        late = seen < self.episode.triggers and outcome.raises is None
+        if outcome.leads_to == "resolved" and outcome.how == "spoke_with_worker" and self.episode.under_duress:
+            return "face_to_face"
+        late = seen < self.episode.triggers
         return "changed_since" if outcome.leads_to == "resolved" and late else None
 
     # What must hold

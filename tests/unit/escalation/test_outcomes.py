@@ -113,6 +113,16 @@ def test_where_an_outcome_leads_and_when(code: str, said_at: timedelta, expected
     assert next_turn(after(missed(), do(SUE, code, T0 + said_at))) == expected
 
 
+def test_an_outcome_leads_to_a_step_past_which_the_time_of_its_own_leads() -> None:
+    leads = outcome("look", "look", after=5 * MINUTE)
+    first = task_step("ring", leads, outcome("stays"), then="end")
+    by = ladder("check_in_missed", first, task_step("look"), task_step("end"))
+    assert next_turn(after(missed(by=by), do(SUE, "stays", T0))) == (3, 10 * MINUTE)
+    history = after(missed(by=by), do(SUE, "look", T0 + MINUTE))
+    assert next_turn(history) == (2, 6 * MINUTE)
+    assert next_turn(history.then(on(2, 6 * MINUTE))) == (3, 16 * MINUTE)
+
+
 def test_an_outcome_that_leads_back_to_a_step_that_was_changes_no_time() -> None:
     history = after(missed(), on(2, 10 * MINUTE), do(SUE, "back", T0 + 11 * MINUTE, TWO))
     assert next_turn(history) == (3, 20 * MINUTE)

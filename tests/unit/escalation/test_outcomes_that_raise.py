@@ -14,6 +14,7 @@ from shared.contracts.escalations import (
     EscalationJoined,
     EscalationOpened,
 )
+from shared.contracts.roles import Role
 from shared.contracts.tasks import TaskDone
 from tests.support.given import given
 from tests.unit.escalation.examples import (
@@ -38,6 +39,7 @@ from tests.unit.escalation.examples import (
 )
 from tests.unit.escalation.task_examples import (
     ALL_ROLES,
+    DAN,
     DURESS,
     PEOPLE,
     SAFEGUARDING,
@@ -269,3 +271,80 @@ def test_a_task_of_a_reply_is_done_by_reply() -> None:
     (_, done) = after(missed()).when(replace(do(SUE, "stays", T0), via="reply"))
     assert isinstance(done, TaskDone)
     assert done.via == "reply"
+
+
+# Beside duress, and apart
+
+FIND_OUT = ladder(
+    "safeguarding",
+    task_step(
+        "find_out",
+        outcome("safe", "resolved", how="met_in_person"),
+        outcome("spoke", "resolved", how="spoke_with_worker"),
+        who=(Role.DSL,),
+    ),
+)
+MATTER = trigger("safeguarding", FIND_OUT)
+
+
+@pytest.mark.parametrize("first", [(missed(), MATTER), (MATTER, missed())])
+def test_a_matter_of_safeguarding_goes_on_beside_duress(first: tuple[Command, Command]) -> None:
+    history = after(*first)
+    joined = history.when(DURESS_CAME)[0]
+    (other,) = [run.no for run in history.state.ladders if run.trigger == "check_in_missed"]
+    assert isinstance(joined, EscalationJoined)
+    assert joined.stopped == (other,)
+    (apart,) = {1, 2} - {other}
+    assert {due.subject.split(".")[1] for due in history.then(DURESS_CAME).deadlines} == {f"{apart}", "3"}
+
+
+@pytest.mark.parametrize("code", ["safe", "spoke"])
+@pytest.mark.parametrize(
+    ("came", "running"),
+    [pytest.param((missed(),), (1,), id="a missed check-in"), pytest.param((missed(), DURESS_CAME), (2,), id="duress")],
+)
+def test_what_comes_of_a_matter_of_safeguarding_ends_nobody_elses_and_only_takes_its_own(
+    code: str, came: tuple[Command, ...], running: tuple[int, ...]
+) -> None:
+    no = len(came) + 1
+    history = after(*came, MATTER)
+    events = history.when(do(DAN, code, T0, TaskNo(no, 1), seen=no))
+    assert told(events) == ["taken dan", f"done dan {code}", "Acknowledged"]
+    held = events[-1]
+    assert isinstance(held, EscalationAcknowledged)
+    assert (held.ladders, held.running) == ((no,), running)
+
+
+@pytest.mark.parametrize("code", ["safe", "spoke"])
+def test_a_matter_of_safeguarding_that_is_the_only_one_ends_it(code: str) -> None:
+    assert told(after(MATTER).when(do(DAN, code, T0)))[-1] == "Resolved dan"
+
+
+def test_nobody_under_duress_is_safe_by_telephone() -> None:
+    history = after(missed(), DURESS_CAME)
+    by_telephone = replace(resolve(LIZ, T0), how="spoke_with_worker")
+    assert history.rejected(by_telephone) == "face_to_face"
+    assert history.rejected(replace(by_telephone, triggers_seen=1)) == "face_to_face"
+    assert told(history.when(replace(by_telephone, how="met_in_person")))[0].startswith("Resolved")
+    later = replace(missed(now=T0 + MINUTE), trigger_event_id="missed2")
+    next_time = history.then(replace(by_telephone, how="met_in_person")).then(later)
+    assert told(next_time.when(replace(by_telephone, escalation_id="visit1.2")))[0].startswith("Resolved")
+
+
+def test_nobody_under_duress_is_safe_by_what_came_of_a_task_on_the_telephone() -> None:
+    beside = trigger("duress", DURESS.model_copy(update={"instead": False}))
+    history = after(missed(), beside)
+    assert history.rejected(do(SUE, "safe", T0)) == "face_to_face"
+    by_sight = ladder("check_in_missed", task_step("see", outcome("safe", "resolved", how="met_in_person")))
+    assert told(after(missed(by=by_sight), beside).when(do(SUE, "safe", T0)))[-1].startswith("Resolved")
+
+
+def test_what_is_a_trigger_waits_for_no_fact() -> None:
+    facts = ("left_at", "called_at", "reference")
+    by = ladder("check_in_missed", task_step("ring", outcome("word", raises="duress", records=facts)))
+    assert told(after(missed(by=by)).when(do(SUE, "word", T0, raised=DURESS_CAME)))[:2] == [
+        "taken sue",
+        "done sue word",
+    ]
+    ahead = do(SUE, "word", T0, raised=DURESS_CAME, left_at=TEN)
+    assert told(after(missed(by=by)).when(ahead))[:2] == ["taken sue", "done sue word"]
