@@ -1,10 +1,28 @@
-"""Do several things at once until one of them ends."""
+"""Do several things at once until one of them ends, and end what goes on by itself."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterable
 from typing import Any
+
+_AGAIN_AFTER = 3.0
+"""Seconds after which a task that goes on is cancelled again: longer than any of ours needs to leave in order."""
+
+
+async def end(tasks: Iterable[asyncio.Task[Any]]) -> None:
+    """Cancel tasks and wait until they have ended, however they end.
+
+    Again and again: what a library awaits may swallow a cancellation (``asyncio.wait_for`` of Python 3.11, in aiokafka),
+    and the task would go on for ever.
+    """
+    tasks = list(tasks)
+    left = {task for task in tasks if not task.done()}
+    while left:
+        for task in left:
+            task.cancel()
+        _, left = await asyncio.wait(left, timeout=_AGAIN_AFTER)
+    await asyncio.gather(*tasks, return_exceptions=True)  # what they ended with is nobody's concern any more
 
 
 async def first_of(*work: Coroutine[Any, Any, None]) -> None:
@@ -13,8 +31,6 @@ async def first_of(*work: Coroutine[Any, Any, None]) -> None:
     try:
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await end(tasks)
     for task in done:
         task.result()

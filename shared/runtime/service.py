@@ -28,6 +28,7 @@ from shared.runtime.feed import Feed
 from shared.runtime.identity import Authority
 from shared.runtime.outages import Outages
 from shared.runtime.postgres import LOST, open_pool
+from shared.runtime.racing import end
 from shared.runtime.sealing import Keyring, WrongWrappingKeyError, read_wrapping_key
 from shared.runtime.self_checks import Check, SelfChecks
 from shared.runtime.sequencer import Sequencer
@@ -245,16 +246,13 @@ async def _end(loops: Sequence[asyncio.Task[None]], tasks: set[asyncio.Task[None
     *looking, sequencer = loops
     for loop in loops:
         loop.remove_done_callback(_die_loudly)
-    for loop in looking:
-        loop.cancel()
-    await asyncio.gather(*looking, return_exceptions=True)
+    await end(looking)
     with suppress(TimeoutError):
         async with asyncio.timeout(_ENDS_WITHIN):
             await deadlines.drain()
             await asyncio.gather(*tasks, return_exceptions=True)
     # A call to the outside that is cut off here is left to its attempt's own deadline.
-    sequencer.cancel()
-    await asyncio.gather(sequencer, return_exceptions=True)
+    await end([sequencer])
 
 
 def _die_loudly(loop: asyncio.Task[None]) -> None:

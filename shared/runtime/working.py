@@ -15,6 +15,7 @@ from shared.runtime.clock import monotonic
 from shared.runtime.consumers import LeftToNewer
 from shared.runtime.log import AlreadyApplied, FeedGap, Unavailable
 from shared.runtime.postgres import LOST
+from shared.runtime.racing import end
 from shared.runtime.tries import Key, Tries
 
 if TYPE_CHECKING:
@@ -124,7 +125,4 @@ class Working:
     async def end(self) -> None:
         """Stop whatever is at work; what was not appended is taken again by whoever looks next."""
         self._wanted.clear()
-        tasks = self.tasks
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await end(self.tasks)

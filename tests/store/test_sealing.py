@@ -51,7 +51,10 @@ async def test_what_one_process_seals_another_opens(rings: tuple[Keyring, Keyrin
 async def test_half_a_character_is_sealed_as_the_sign_for_one_that_cannot_be_shown(
     rings: tuple[Keyring, Keyring],
 ) -> None:
-    cut, whole = await rings[0].seal("worker-1", "the dog \ud83d"), await rings[0].seal("worker-1", "\ud83d\udc36 and 安全")
+    cut, whole = (
+        await rings[0].seal("worker-1", "the dog \ud83d"),
+        await rings[0].seal("worker-1", "\ud83d\udc36 and 安全"),
+    )
     assert await rings[1].open(cut) == "the dog \ufffd"
     assert await rings[1].open(whole) == "🐶 and 安全"
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Annotated, cast
 
 from fastapi import Depends, Request
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, SecretStr
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 
 from services.escalation.application import Application
 from shared.contracts.base import Code, Id
@@ -16,8 +16,16 @@ from shared.contracts.tasks import Answer
 Note = Annotated[SecretStr, Field(min_length=1, max_length=2000)]
 """What somebody adds in their own words; sealed under the key of the worker whom it is about."""
 
-Reference = Annotated[SecretStr, Field(min_length=1, max_length=200)]
-"""Under which the emergency services have it; sealed likewise."""
+Told = Annotated[SecretStr, Field(max_length=20_000)]
+"""The same beside what came of a task: as long as anybody dictates it, for a code word may stand beside it."""
+
+
+def _none_if_blank(text: object) -> object:
+    return None if isinstance(text, str) and not text.strip() else text
+
+
+Reference = Annotated[SecretStr | None, Field(max_length=200), BeforeValidator(_none_if_blank)]
+"""Under which the emergency services have it; sealed likewise. Blanks are none."""
 
 Instant = Annotated[AwareDatetime, Field(ge=datetime(2000, 1, 1, tzinfo=UTC), lt=datetime(2200, 1, 1, tzinfo=UTC))]
 """An instant within reach of any visit: the far ends of the calendar cannot be counted on."""
@@ -67,8 +75,8 @@ class Outcome(Seen):
     """When the worker left, as a contact said it."""
     called_at: Instant | None = None
     """When emergency services were called."""
-    reference: Reference | None = None
-    note: Note | None = None
+    reference: Reference = None
+    note: Told | None = None
 
 
 def clear(text: SecretStr | None) -> str | None:

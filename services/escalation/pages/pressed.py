@@ -28,7 +28,7 @@ INSTANTS: tuple[Fact, ...] = ("left_at", "called_at")
 EARLIEST, LATEST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
 """Within these an instant is taken: within reach of any visit."""
 
-Words = Annotated[str, Field(max_length=2000)]
+Words = Annotated[str, Field(max_length=20_000)]
 
 ENDED_WITHOUT = {
     "resolve": "Choose how you know it, and tick that you confirm it. Nothing has been sent.",

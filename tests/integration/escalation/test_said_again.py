@@ -3,7 +3,7 @@
 from typing import Any
 
 from services.audit.domain import timeline
-from shared.contracts.escalations import EscalationOpened
+from shared.contracts.escalations import EscalationJoined, EscalationOpened
 from shared.contracts.situations import VisitSituationReported
 from shared.contracts.tasks import TaskDone
 from tests.faults.checker.evidence import Evidence
@@ -117,3 +117,21 @@ async def test_the_same_note_and_reference_said_twice_is_a_repeat_and_another_is
         (4, "emergency"),
         (5, "called"),
     ]
+
+
+async def test_a_code_word_is_taken_with_whatever_stands_beside_it(tasked: World) -> None:
+    headers = bearer(token_of(SUE)) | {"Content-Type": "application/json"}
+    for key, note in (("long", '"' + "x" * 15_000 + '"'), ("cut", '"the dog \\ud83d"'), ("none", '""')):
+        body = f'{{"outcome": "code_word", "note": {note}, "reference": "   "}}'
+        answered = await tasked.client.post(
+            f"/escalation{ONE}/tasks/1-1/outcome", content=body, headers=headers | {"Idempotency-Key": key}
+        )
+        assert answered.status_code == 200, answered.text
+    recorded = [one.event for one in await tasked.installation.history(STREAM)]
+    assert sum(isinstance(event, EscalationJoined) for event in recorded) == 1
+
+
+async def test_a_reference_of_blanks_is_none(tasked: World) -> None:
+    await step_starts(tasked, "ring_mobile")
+    assert await act(tasked, SUE, "outcome", "1-2", outcome="left", left_at="   ") == (422, "invalid")
+    assert await act(tasked, SUE, "outcome", "1-2", outcome="left", reference="   ") == (409, "fact_missing")

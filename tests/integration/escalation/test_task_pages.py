@@ -166,7 +166,7 @@ async def test_what_is_no_form_of_ours_is_refused_and_changes_nothing(tasked: Wo
         {"action": "take_task", "task": "1-1", "surprise": "1"},
         {"action": "abduct"},
         {"action": "do_task", "task": "1-1", "outcome": "safe", "answer.visit_over": "perhaps"},
-        {"action": "do_task", "task": "1-1", "outcome": "safe", "note": "n" * 2001},
+        {"action": "do_task", "task": "1-1", "outcome": "safe", "note": "n" * 20_001},
         {"action": "take_task", "task": "1-1", "press": "mine"},
         {},
     ):

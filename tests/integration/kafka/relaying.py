@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 
 import asyncpg
@@ -14,6 +14,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from shared.contracts.topics import VISITS
 from shared.runtime.kafka import KafkaSettings
 from shared.runtime.postgres import open_pool
+from shared.runtime.racing import end
 from shared.runtime.relay import Relay
 from tests.store.appending import Writer, appends, to
 from tests.support import waiting
@@ -95,10 +96,10 @@ async def site(database: Database, bootstrap: str) -> AsyncIterator[Site]:
 
 
 async def ended(task: asyncio.Task[None]) -> None:
-    """Cancel a task and wait for its end."""
-    task.cancel()
-    with suppress(asyncio.CancelledError):
-        await task
+    """Cancel a task and wait for its end; raise what else it ended with."""
+    await end([task])
+    if not task.cancelled():
+        task.result()
 
 
 async def until(true: Callable[[], bool]) -> None:
