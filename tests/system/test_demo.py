@@ -21,7 +21,7 @@ from deploy.local.installation import free_port
 from tests.faults.checker import check
 from tests.support.postgres import temporary_state
 
-SPEED = "90"
+SPEED = "150"
 """Faster than the demo's own, so that the story takes half a minute, and slow enough for people to act in a step's time."""
 
 WITHIN = 120.0

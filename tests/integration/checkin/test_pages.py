@@ -6,11 +6,11 @@ from hashlib import sha256
 from starlette.routing import Route
 
 from services.checkin import pages
-from services.checkin.api import accounts, check_ins, directory, people, visits
+from services.checkin.api import accounts, check_ins, directory, people, persons, visits
 from shared.contracts.roles import PERMISSIONS, PUBLIC
 from tests.support.world import World
 
-PARTS = (accounts, check_ins, directory, people, visits)
+PARTS = (accounts, check_ins, directory, people, persons, visits)
 """The modules whose routes make the interface."""
 
 OF_EVERY_SERVICE = {"healthz", "readyz", "status", "parked"}
