@@ -6,11 +6,17 @@ from datetime import datetime
 
 import pytest
 
+from tests.support.campaign import PROVING
 from tests.support.live_world import HANA, SAM, LiveWorld
 from tests.support.operator_policy import policy, seconds
 from tests.support.reached import press
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [
+    pytest.mark.asyncio(loop_scope="module"),
+    pytest.mark.skipif(
+        not PROVING, reason="the demo's test plays a home visit on real processes at every landing: make prove"
+    ),
+]
 
 STARTED, DONE, JOINED = "escalation.step_started.v1", "escalation.task_done.v1", "escalation.joined.v1"
 

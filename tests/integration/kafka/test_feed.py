@@ -127,7 +127,11 @@ async def test_a_kafka_that_is_not_there_yet_is_followed_when_it_comes(site: Sit
     alone = by("log_alone")
     await site.ground.append(VISITS, 1, answered=True)
     await site.applied()
-    assert by("log_alone") - alone == 3
+
+    async def counted() -> bool:
+        return by("log_alone") - alone == 3
+
+    await until(counted)
     await until(lambda: _word(site, "cannot_connect"), WITHIN)
     await asyncio.to_thread(site.kafka.start)
     await site.carried()

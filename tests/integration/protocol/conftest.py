@@ -29,7 +29,7 @@ Tell = Callable[..., Awaitable[Story]]
 async def protocol(
     template: str, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
 ) -> AsyncIterator[Protocol]:
-    """An installation with both policies, whose services run."""
+    """An installation with both policies, whose services run; at the end of its stories the whole log is judged from outside."""
     folder: Path = tmp_path_factory.mktemp("protocol")
     key = folder / "wrapping.key"
     key.write_text(secrets.token_hex(32))
@@ -55,11 +55,12 @@ async def protocol(
         for policy in (COMMENCE, STEPPING_STONES):
             await world.adopt(rules_of(policy))
         yield world
+        await world.judge()
 
 
 @pytest_asyncio.fixture(loop_scope="module")
 async def tell(protocol: Protocol) -> AsyncIterator[Tell]:
-    """Begin a story; when it has been told, the whole log is judged from outside."""
+    """Begin a story; what it leaves open is ended when it has been told."""
     told: list[Story] = []
 
     async def begin(
@@ -77,7 +78,6 @@ async def tell(protocol: Protocol) -> AsyncIterator[Tell]:
         await protocol.quiet()
         for story in told:
             await finish(story)
-    await protocol.judge()
 
 
 async def site_under(protocol: Protocol, policy: str, rules: dict[str, Any] | None, *, alone: bool) -> Story:

@@ -81,7 +81,7 @@ async def test_no_answer_anywhere_and_the_supervisor_sees_to_it_that_emergency_s
     await story.says("sam", "supervisor_rings", "no_answer")
     await story.minute(3)
     await story.says("sam", "supervisor_rings_again", "no_answer")
-    await story.minute(4)
+    await story.minute(3.5)
     await story.takes("hana", "head_of_provision")
     await story.minute(5)
     await story.says("hana", "head_of_provision", "no_answer")
@@ -97,7 +97,7 @@ async def test_no_answer_anywhere_and_the_supervisor_sees_to_it_that_emergency_s
         (3, "task_taken supervisor_rings_again", "sam", "ours"),
         (3, "task_done supervisor_rings_again no_answer", "sam", "S3 6.2"),
         (3, "step_started head_of_provision", "hana", "S3 12"),
-        (4, "task_taken head_of_provision", "hana", "ours"),
+        (3.5, "task_taken head_of_provision", "hana", "ours"),
         (5, "task_done head_of_provision no_answer", "hana", "S3 6.2"),
         (5, "step_started emergency_services", "sam", "S3 6.2"),
         (5.5, "task_taken emergency_services", "sam", "ours"),
