@@ -18,11 +18,11 @@ pytest_plugins = ("tests.support.fixtures", "tests.support.kafka")
 BUDGETS: Mapping[str, timedelta] = MappingProxyType(
     {
         "unit": timedelta(seconds=40),
-        "architecture": timedelta(seconds=15),
-        "store": timedelta(seconds=105),
-        "integration": timedelta(seconds=675),
-        "system": timedelta(seconds=480),
-        "faults": timedelta(seconds=483),
+        "architecture": timedelta(seconds=12),
+        "store": timedelta(seconds=103),
+        "integration": timedelta(seconds=660),
+        "system": timedelta(seconds=500),
+        "faults": timedelta(seconds=485),
     },
 )
 """How long the tests of a directory may take, added up. `make test` runs two at a time, so that together they stay within

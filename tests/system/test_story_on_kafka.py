@@ -24,6 +24,7 @@ from tests.support.applied import (
     relay_behind,
     republished,
 )
+from tests.support.campaign import PROVING
 from tests.support.doctored import doctored
 from tests.support.kafka import Broker
 from tests.support.live import NO_SETTINGS, lonewatch
@@ -135,6 +136,7 @@ async def test_a_kafka_that_is_wiped_in_the_middle_changes_nothing(
     assert_same(told, plain)
 
 
+@pytest.mark.skipif(not PROVING, reason="a story at a record per second takes more than a minute: make prove")
 async def test_a_relay_slowed_to_a_record_per_second_changes_nothing(
     kafka: Broker, plain: Plain, say: Callable[[str], None]
 ) -> None:
