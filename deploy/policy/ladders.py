@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 from shared.contracts.base import Cites
-from shared.contracts.ladder_rules import follows
 from shared.contracts.ladders import ACKNOWLEDGED, NEXT, RESOLVED, Ladder, Outcome, Step, Task
 from shared.contracts.policy_words import span_text
 from shared.contracts.roles import Role
@@ -43,10 +42,9 @@ def unanswered(ladder: Ladder) -> tuple[tuple[timedelta | None, ...], timedelta]
     while True:
         starts[number - 1] = at
         at += ladder.steps[number - 1].wait
-        following = follows(ladder, number)
-        if following is None:
+        number = ladder.following(number)
+        if number > len(ladder.steps):
             return tuple(starts), at
-        number = following
 
 
 def ladder_lines(ladder: Ladder) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, ClassVar
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
@@ -26,6 +26,13 @@ Line = Annotated[
     str, Field(max_length=200, pattern=f"^[^{_NOT_IN_A_LINE}]*[^{_NOT_IN_A_LINE}\\s][^{_NOT_IN_A_LINE}]*$")
 ]
 """A text for people that fits into a mail's subject: one line, not empty, no control characters."""
+
+EARLIEST, LATEST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
+"""Within these an instant is taken from outside: within reach of any visit. Others are mistakes, and the far ends of the
+calendar cannot be counted on."""
+
+GivenInstant = Annotated[AwareDatetime, Field(ge=EARLIEST, lt=LATEST)]
+"""An instant as somebody outside gives it."""
 
 Instant = AwareDatetime
 """An instant, UTC-aware, on the wire RFC 3339."""

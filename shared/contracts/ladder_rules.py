@@ -134,17 +134,7 @@ def reachable(ladder: Ladder) -> frozenset[int]:
     for number, step in enumerate(ladder.steps, start=1):
         if number not in reached:
             continue
-        reached |= {follows(ladder, number) or number}
-        leads = (ladder.number_of(one.leads_to) for one in (step.task.outcomes if step.task else ()) if one.leads_to)
-        reached |= {target for target in leads if target is not None and target > number}
+        outcomes = step.task.outcomes if step.task else ()
+        leads = (ladder.number_of(one.leads_to) or 0 for one in outcomes if one.leads_to)
+        reached |= {target for target in (ladder.following(number), *leads) if number < target <= len(ladder.steps)}
     return frozenset(reached)
-
-
-def follows(ladder: Ladder, number: int) -> int | None:
-    """Return which step follows this one when its wait is over; None where the ladder is exhausted then."""
-    step = ladder.steps[number - 1]
-    if step.then == EXHAUSTED:
-        return None
-    named = ladder.number_of(step.then) if step.then else None
-    following = named if named is not None and named > number else number + 1
-    return following if following <= len(ladder.steps) else None

@@ -170,3 +170,11 @@ class Ladder(Contract):
     def number_of(self, key: str) -> int | None:
         """Return the number of the step with this key, from 1; None where there is none."""
         return next((number for number, step in enumerate(self.steps, start=1) if step.key == key), None)
+
+    def following(self, number: int) -> int:
+        """Return which step the timeout of a step leads to, one past the last where none is left. Keys lead forward only."""
+        then = self.steps[number - 1].then
+        if then == EXHAUSTED:
+            return len(self.steps) + 1
+        named = self.number_of(then) if then else None
+        return named if named is not None and named > number else number + 1

@@ -5,9 +5,12 @@ The hashes of PINs lie beside passwords in the keys database; no event has one.
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from shared.contracts.base import Event, Id, Sealed
+
+Judged = Literal["none_set", "missing", "wrong", "right", "duress"]
+"""What was found of a PIN: the person has none set; has, and showed none; showed neither of the two; the one, or the other."""
 
 
 class PhonesSet(Event):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
@@ -19,10 +19,8 @@ from shared.runtime.log import Unavailable
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from shared.contracts.persons import Judged
     from shared.runtime.postgres import Pool
-
-Judged = Literal["none_set", "missing", "wrong", "right", "duress"]
-"""What was found: this person has no PINs; has, and showed none; showed neither of the two; the one, or the other."""
 
 AT_ONCE = 2
 """PINs judged at once in a process, in a lane that nothing else uses: one person takes one of them at most."""

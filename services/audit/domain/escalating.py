@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import defaultdict
 from datetime import datetime, timedelta
 
-from services.audit.domain.frozen import Ladders, following, step_of, task_name
+from services.audit.domain.frozen import Ladders, step_of, task_name
 from services.audit.domain.ledger import Ledger
 from services.audit.domain.telling import Telling
 from services.audit.domain.words import clock, person, plain, trigger_words
@@ -121,10 +121,11 @@ class Escalating:
         ladder, step = self._ladders.get((escalation_id, number)), self._step(started)
         waited = step.wait_cites if step else Cites()
         rounds = self._rounds.get((escalation_id, number), 0)
-        after = following(ladder, started.step) if ladder and step and not rounds else None
-        if ladder and after is not None:
-            what = f"step {after} ({ladder.steps[after - 1].name}) was to start"
-            cites = join_cites(waited, ladder.steps[after - 1].cites)
+        number_after = ladder.following(started.step) if ladder and step and not rounds else 0
+        after = step_of(self._ladders, escalation_id, number, number_after)
+        if after:
+            what = f"step {number_after} ({after.name}) was to start"
+            cites = join_cites(waited, after.cites)
         else:
             again = f"everyone was to be told again (round {rounds + 1})"
             what = again if rounds else "no step is left, so everyone was to be told"

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from shared.contracts.envelope import Recorded
 from shared.contracts.escalations import EscalationJoined, EscalationOpened
-from shared.contracts.ladders import EXHAUSTED, Ladder, Step
+from shared.contracts.ladders import Ladder, Step
 
 Ladders = Mapping[tuple[str, int], Ladder]
 """By escalation and number. A ladder that could not be read is not among them."""
@@ -31,13 +31,3 @@ def task_name(ladders: Ladders, escalation_id: str, ladder_no: int, step: int) -
     """Return how a task is called in a sentence: its number as in addresses, and what it is."""
     found = step_of(ladders, escalation_id, ladder_no, step)
     return f"task {ladder_no}-{step}" + (f" ({found.name})" if found else "")
-
-
-def following(ladder: Ladder, step: int) -> int | None:
-    """Return the number of the step that the timeout of a step leads to; None where none is left."""
-    then = ladder.steps[step - 1].then
-    if then == EXHAUSTED:
-        return None
-    named = ladder.number_of(then) if then else None
-    number = named if named is not None and named > step else step + 1
-    return number if number <= len(ladder.steps) else None

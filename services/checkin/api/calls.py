@@ -14,7 +14,7 @@ from fastapi import Depends, Header, Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import TypeAdapter, ValidationError
 
-from services.checkin.api.models import Instant
+from shared.contracts.base import GivenInstant
 from shared.contracts.ladders import Situation
 from shared.runtime.identity import Identity
 from shared.runtime.ids import new_id
@@ -26,7 +26,7 @@ log = structlog.get_logger()
 LONGEST_NOTE = 4000
 """Characters of a note that are kept: a longer one is cut, since a call for help is never sent back."""
 
-_INSTANT: TypeAdapter[datetime] = TypeAdapter(Instant)
+_INSTANT: TypeAdapter[datetime] = TypeAdapter(GivenInstant)
 
 _SITUATION: TypeAdapter[Situation] = TypeAdapter(Situation)
 

@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
 from typing import Annotated, Literal
 
 from fastapi import Depends, Path, Request
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, SecretStr, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
 
 from services.checkin.application import Application
-from shared.contracts.base import Code, GivenId, Id, Line
+from shared.contracts.base import Code, GivenId, GivenInstant, Id, Line
 from shared.contracts.ladder_rules import Problem, ladder_problems
 from shared.contracts.ladders import Ladder
 from shared.contracts.policy import Policy
 from shared.contracts.policy_rules import problems_of
 from shared.contracts.roles import Role
 from shared.contracts.visits import Channel
-
-Instant = Annotated[AwareDatetime, Field(ge=datetime(2000, 1, 1, tzinfo=UTC), lt=datetime(2200, 1, 1, tzinfo=UTC))]
-"""An instant within reach of any visit: others are mistakes, and the far ends of the calendar cannot be counted on."""
 
 _UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 """Characters that nobody sees: controls, ends of lines, and what turns the direction of all that follows."""
@@ -117,7 +113,7 @@ class AssessmentBody(Body):
     factors: Annotated[tuple[Code, ...], Field(max_length=100)]
     controls: Annotated[tuple[Control, ...], Field(max_length=100)] = ()
     assessed_by: Annotated[tuple[Id, ...], Field(max_length=20)] = ()
-    valid_until_at: Instant | None = None
+    valid_until_at: GivenInstant | None = None
     notes: Note | None = None
 
 

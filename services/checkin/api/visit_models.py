@@ -7,9 +7,9 @@ from typing import Annotated
 
 from pydantic import Field, StrictBool
 
-from services.checkin.api.models import Body, Instant, Note, Short
+from services.checkin.api.models import Body, Note, Short
 from services.checkin.api.person_models import ShownPin
-from shared.contracts.base import Code, Id
+from shared.contracts.base import Code, GivenInstant, Id
 
 _LONGEST_INTERVAL = timedelta(days=7)
 """Between two check-ins; every policy demands them more often, and the policy is asked next."""
@@ -26,7 +26,7 @@ class ContactBody(Body):
 class Claim(Body):
     """What every command on a visit may carry: when, by the device's clock, it was meant."""
 
-    occurred_at: Instant | None = None
+    occurred_at: GivenInstant | None = None
 
 
 class PinnedClaim(Claim):
@@ -41,8 +41,8 @@ class PlanBody(Claim):
     site_id: Id
     worker_id: Id
     kind: Code
-    starts_at: Instant
-    expected_end_at: Instant
+    starts_at: GivenInstant
+    expected_end_at: GivenInstant
     interval: Annotated[timedelta, Field(gt=timedelta(0), le=_LONGEST_INTERVAL)] | None = None
     assessment_id: Id | None = None
     place: Note | None = None
@@ -72,7 +72,7 @@ class StartBody(Claim):
 class ExtensionBody(PinnedClaim):
     """A new expected end."""
 
-    expected_end_at: Instant
+    expected_end_at: GivenInstant
 
 
 class EndBody(PinnedClaim):

@@ -19,7 +19,6 @@ from services.checkin.application.people import People
 from services.checkin.domain import (
     VISIT,
     WORKER,
-    Judged,
     SignalDuress,
     SignalDuressWithoutVisit,
     under_duress,
@@ -35,6 +34,7 @@ from shared.runtime.postgres import LOST
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from shared.contracts.persons import Judged
     from shared.runtime.commands import Handled
     from shared.runtime.log import Loaded
     from shared.runtime.web import Caller

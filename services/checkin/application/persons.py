@@ -12,8 +12,9 @@ from shared.contracts.base import stream_of
 from shared.contracts.roles import Role
 
 if TYPE_CHECKING:
-    from services.checkin.domain import Judged, Worker
+    from services.checkin.domain import Worker
     from shared.contracts.base import Sealed
+    from shared.contracts.persons import Judged
     from shared.runtime.commands import Handled
     from shared.runtime.identity import Allowed
     from shared.runtime.web import Caller

@@ -42,7 +42,7 @@ from services.checkin.domain.directory import (
 )
 from services.checkin.domain.falling_due import command_of, deadlines
 from services.checkin.domain.person import Person, RemovePins, SetCodeWords, SetPhones, SetPins
-from services.checkin.domain.pins import Judged, under_duress
+from services.checkin.domain.pins import under_duress
 from services.checkin.domain.refusals import REFUSALS
 from services.checkin.domain.signing_in import (
     MOST_WRONG,
@@ -94,7 +94,6 @@ __all__ = [
     "GiveGrant",
     "GrantCommand",
     "IssueToken",
-    "Judged",
     "LockSignIn",
     "MarkCheckInMissed",
     "Outages",

@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import assert_never
 
-from services.checkin.domain.pins import Judged, under_duress
+from services.checkin.domain.pins import under_duress
 from shared.contracts.base import Event, Sealed
-from shared.contracts.persons import CodeWordsSet, PhonesSet, PinsRemoved, PinsSet
+from shared.contracts.persons import CodeWordsSet, Judged, PhonesSet, PinsRemoved, PinsSet
 from shared.decider import Rejected
 
 

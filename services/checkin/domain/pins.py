@@ -5,12 +5,10 @@ Which of the two was shown is found outside. Whatever the worker is answered mus
 
 from __future__ import annotations
 
-from typing import Literal, assert_never
+from typing import assert_never
 
+from shared.contracts.persons import Judged
 from shared.decider import Rejected
-
-Judged = Literal["none_set", "missing", "wrong", "right", "duress"]
-"""The person has no PINs; showed none; showed neither of the two; their own; the one for duress."""
 
 
 def under_duress(judged: Judged) -> bool:

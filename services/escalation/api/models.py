@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Annotated, cast
 
 from fastapi import Depends, Request
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 
 from services.escalation.application import Application
-from shared.contracts.base import Code, Id
+from shared.contracts.base import Code, GivenInstant, Id
 from shared.contracts.ladders import MOST
 from shared.contracts.tasks import Answer
 
@@ -26,9 +25,6 @@ def _none_if_blank(text: object) -> object:
 
 Reference = Annotated[SecretStr | None, Field(max_length=200), BeforeValidator(_none_if_blank)]
 """Under which the emergency services have it; sealed likewise. Blanks are none."""
-
-Instant = Annotated[AwareDatetime, Field(ge=datetime(2000, 1, 1, tzinfo=UTC), lt=datetime(2200, 1, 1, tzinfo=UTC))]
-"""An instant within reach of any visit: the far ends of the calendar cannot be counted on."""
 
 
 class Body(BaseModel):
@@ -71,9 +67,9 @@ class Outcome(Seen):
     outcome: Code
     answers: Annotated[dict[Code, Answer], Field(max_length=MOST)] = Field(default_factory=dict)
     """To the questions of the task, by their codes."""
-    left_at: Instant | None = None
+    left_at: GivenInstant | None = None
     """When the worker left, as a contact said it."""
-    called_at: Instant | None = None
+    called_at: GivenInstant | None = None
     """When emergency services were called."""
     reference: Reference = None
     note: Told | None = None

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 
 from shared.contracts.asks import Ask
 from shared.contracts.escalations import EscalationExhausted, StepReachedNobody, StepStarted
-from shared.contracts.ladders import EXHAUSTED, NEXT, Ladder, Step, Task, Trigger
+from shared.contracts.ladders import NEXT, Ladder, Step, Task, Trigger
 from shared.contracts.roles import Role
 from shared.contracts.tasks import TaskDone, TaskHandedOver, TaskPassedOn, TaskTaken
 from shared.decider import Deadline
@@ -105,11 +105,7 @@ class LadderRun:
 
     def following(self, step: int) -> int:
         """Return which turn a step names as the one after it, or the next in the list. Keys lead forward only."""
-        found = self.step(step)
-        if found is None or found.then == EXHAUSTED:
-            return len(self.steps) + 1
-        named = self.ladder.number_of(found.then) if self.ladder and found.then else None
-        return named if named is not None and named > step else step + 1
+        return self.ladder.following(step) if self.ladder and self.step(step) else len(self.steps) + 1
 
     def after(self, step: int) -> int:
         """Return which turn follows a step by its time: in exhaustion the next round, and never a step that was."""

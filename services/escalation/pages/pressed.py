@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.datastructures import FormData
 
 from services.escalation.application import Said
-from shared.contracts.base import Code, Id
+from shared.contracts.base import EARLIEST, LATEST, Code, Id
 from shared.contracts.ladders import MOST, Fact
 from shared.contracts.tasks import Answer
 from shared.runtime.ids import new_id
@@ -24,9 +24,6 @@ FACTS: tuple[Fact, ...] = get_args(Fact)
 
 INSTANTS: tuple[Fact, ...] = ("left_at", "called_at")
 """Facts that are instants; a page takes them in UTC."""
-
-EARLIEST, LATEST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
-"""Within these an instant is taken: within reach of any visit."""
 
 Words = Annotated[str, Field(max_length=20_000)]
 

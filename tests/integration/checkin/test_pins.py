@@ -8,11 +8,12 @@ import asyncpg
 import pytest
 from argon2 import PasswordHasher
 
+from shared.contracts.persons import Judged
 from shared.contracts.situations import WorkerDuressSignalled
 from shared.runtime import pins
 from shared.runtime.clock import monotonic
 from shared.runtime.log import Unavailable
-from shared.runtime.pins import AT_ONCE, MOST_WAITING, Judged, Pins
+from shared.runtime.pins import AT_ONCE, MOST_WAITING, Pins
 from tests.support.waiting import until
 from tests.support.world import ANNA, BEN, World
 

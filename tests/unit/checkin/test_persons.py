@@ -8,7 +8,6 @@ import pytest
 
 from services.checkin.domain import (
     WORKER,
-    Judged,
     RemovePins,
     SetCodeWords,
     SetPhones,
@@ -16,7 +15,7 @@ from services.checkin.domain import (
     under_duress,
 )
 from shared.contracts.base import Sealed
-from shared.contracts.persons import CodeWordsSet, PhonesSet, PinsRemoved, PinsSet
+from shared.contracts.persons import CodeWordsSet, Judged, PhonesSet, PinsRemoved, PinsSet
 from shared.contracts.visits import WorkerRegistered
 from shared.decider import Rejected
 from tests.support.given import given
