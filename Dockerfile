@@ -32,7 +32,7 @@ RUN python3 -m compileall -q -j 0 --invalidation-mode unchecked-hash /opt/lonewa
 # ------------------------------------------------------------------------------------------------------------- what runs
 
 FROM ${BASE} AS lonewatch
-ARG VERSION=0.2.0
+ARG VERSION=0.3.0
 ARG REVISION=unknown
 LABEL org.opencontainers.image.title="Lonewatch" \
       org.opencontainers.image.description="Watches over people who work alone, and proves afterwards what happened." \

@@ -68,6 +68,7 @@ STREAM_KINDS = {
     "notification": NOTIFICATIONS,
     "recipient": NOTIFICATIONS,
     "disclosure": AUDIT,
+    "tree": AUDIT,
     "checkin_trouble": VISITS,
     "escalation_trouble": ESCALATIONS,
     "notifier_trouble": NOTIFICATIONS,

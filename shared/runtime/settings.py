@@ -11,7 +11,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from shared.contracts.topics import PARTITIONS, SHARDS
 from shared.runtime.secret_files import SecretFiles, with_password
 
-RELEASE = "0.2.0"
+RELEASE = "0.3.0"
 """Written into every event: what decided it."""
 
 RING = "Ring your supervisor or the duty desk; where somebody may be in danger, ring the emergency services."
