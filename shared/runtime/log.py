@@ -16,6 +16,7 @@ import orjson
 
 from shared.contracts.envelope import Newer, Recorded, Undecodable, decode_by
 from shared.contracts.troubles import is_trouble_stream
+from shared.runtime.receipts import Receipt, receipt_of
 from shared.runtime.settings import RELEASE
 
 if TYPE_CHECKING:
@@ -122,6 +123,8 @@ class Outcome:
     last_position: int | None
     recorded_at: datetime
     answer: Mapping[str, Any]
+    receipt: Receipt | None = None
+    """For its last record; none where nothing was appended, and for what answers a record."""
 
 
 @dataclass(frozen=True)
@@ -153,8 +156,11 @@ class Loaded:
         return self.streams[stream_id]
 
 
-# Now, the records of some streams, and a known id's outcome, in one look.
-LOAD = "SELECT * FROM log.load($1, $2, $3, $4)"
+# Now, the records of some streams, and a known id's outcome with the hash of its last record (primary key), in one look.
+LOAD = """
+SELECT loaded.*, (SELECT encode(sha256(e.record), 'hex') FROM log.event e WHERE e.position = loaded.known_last) AS known_sha256
+FROM log.load($1, $2, $3, $4) AS loaded
+"""
 
 WHOLE: Mapping[str, int] = MappingProxyType({})
 """Every stream from its beginning."""
@@ -203,6 +209,7 @@ async def load(
             last_position=first["known_last"],
             recorded_at=first["known_recorded_at"],
             answer=orjson.loads(first["known_answer"]),
+            receipt=receipt_of(first["known_last"], first["known_sha256"]),
         )
     return Loaded(now=first["now"], streams=streams, known=known)
 

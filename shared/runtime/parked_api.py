@@ -15,7 +15,7 @@ from shared.runtime.identity import Identity
 from shared.runtime.parking import Parking, Released
 from shared.runtime.problems import problem
 from shared.runtime.reading import Unreadable
-from shared.runtime.web import Caller, caller, reader
+from shared.runtime.web import Caller, caller, reader, shown
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
@@ -80,13 +80,13 @@ def parked_router(running: Running) -> APIRouter:
         """Give a parked record the data that it should have had; it counts when the record is replayed."""
         await allowed("mend_parked", by.identity)
         try:
-            await parking.mend(parked_id, wanted.data, by.by)
+            receipt = await parking.mend(parked_id, wanted.data, by.by)
         except Unreadable as wrong:
             errors = [{"where": f"data.{place}", "what": what} for place, what in _mistakes(wrong)]
             return problem(422, "data_of_another_shape", _WRONG_DATA, errors=errors)
         except Rejected as rejected:
             return _refused(rejected)
-        return {"parked_id": parked_id, "mended": True}
+        return {"parked_id": parked_id, "mended": True, "receipt": shown(receipt)}
 
     @router.post("/{parked_id}/replay", name="replay_parked")
     async def replay_parked(parked_id: str, by: Annotated[Caller, Depends(caller)]) -> Any:
@@ -115,6 +115,7 @@ async def _released(parked_id: str, releasing: Awaitable[Released]) -> dict[str,
         "replayed": released.replayed,
         "stopped_at": released.stopped_at,
         "error": released.error,
+        "receipt": shown(released.receipt),
     }
 
 

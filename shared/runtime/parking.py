@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
     import asyncpg
 
+    from shared.runtime.receipts import Receipt
+
 # What a service parked, and what became of it, oldest first. Uses event_trouble (position), where type is LIKE 'trouble.%'.
 OF_RECORDS = """
 SELECT position, record FROM log.event
@@ -47,6 +49,8 @@ class Released:
     stopped_at: str | None = None
     error: str | None = None
     """Which error arose where at the record that stopped it."""
+    receipt: Receipt | None = None
+    """For what was recorded last of the record that was asked for; none where that was on record already."""
 
 
 @dataclass(frozen=True)
@@ -86,11 +90,11 @@ class Parking:
                     return parked, row
         raise Rejected("parked_unknown")
 
-    async def mend(self, parked_id: str, data: Mapping[str, Any], by: By) -> None:
+    async def mend(self, parked_id: str, data: Mapping[str, Any], by: By) -> Receipt | None:
         """Give a parked record the data that it should have had. Raises Unreadable for data that is not of its type."""
         parked, row = await self.find(parked_id)
         mended(row, data)
-        await self._record(parked, Mend(parked_id, by.actor, data), by)
+        return await self._record(parked, Mend(parked_id, by.actor, data), by)
 
     async def replay(self, parked_id: str, by: By) -> Released:
         """Let a parked record take effect, and then what waits behind it.
@@ -105,14 +109,14 @@ class Parking:
                 raise Rejected("parked_behind_another")
             await self._run(parked, row, by)
             released.replayed.append(parked_id)
-        await self._record(parked, Replay(parked_id, by.actor), by)
+        released.receipt = await self._record(parked, Replay(parked_id, by.actor), by)
         return await self._release(parked, by, released)
 
     async def discard(self, parked_id: str, reason: str, by: By) -> Released:
         """Let a parked record have no effect; what waits behind it takes effect. Raises Rejected."""
         parked, _ = await self.find(parked_id)
-        await self._record(parked, Discard(parked_id, by.actor, reason), by)
-        return await self._release(parked, by, Released())
+        receipt = await self._record(parked, Discard(parked_id, by.actor, reason), by)
+        return await self._release(parked, by, Released(receipt=receipt))
 
     async def _release(self, settled: Parked, by: By, released: Released) -> Released:
         """Replay what waits behind a record that is settled, in order, up to one that is wrong itself."""
@@ -162,11 +166,12 @@ class Parking:
         known = (await troubles.known([about])).get(about)
         return known.state if known else TroubleState()
 
-    async def _record(self, parked: Parked, command: Mend | Replay | Discard, by: By) -> None:
+    async def _record(self, parked: Parked, command: Mend | Replay | Discard, by: By) -> Receipt | None:
         fact = parked.fact
-        await self.follower.troubles.record(
+        handled = await self.follower.troubles.record(
             fact.record_stream_id, command, visit_id=fact.visit_id, site_id=fact.site_id, by=by
         )
+        return handled.outcome.receipt
 
 
 def _said(parked: Parked, row: asyncpg.Record) -> Recorded:

@@ -28,6 +28,7 @@ from shared.runtime.log import (
     WrongExpectedVersion,
 )
 from shared.runtime.postgres import LOST
+from shared.runtime.receipts import receipt_of
 from shared.runtime.records import Composed, compose
 
 if TYPE_CHECKING:
@@ -215,6 +216,7 @@ def _answer(waiting: _Waiting, row: asyncpg.Record) -> None:
                 last_position=row["last_position"],
                 recorded_at=row["recorded_at"],
                 answer=answer,
+                receipt=receipt_of(row["last_position"], row["detail"]),
             )
             with suppress(asyncio.InvalidStateError):
                 waiting.future.set_result(outcome)

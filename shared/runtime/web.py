@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from shared.runtime.commands import Handled
+    from shared.runtime.receipts import Receipt
     from shared.runtime.service import Running
 
 __all__ = ["Caller", "answer", "caller", "caller_of", "create_app", "reader", "reader_for_help", "request_digest"]
@@ -76,10 +77,16 @@ async def request_digest(running: Running, where: str, body: bytes) -> bytes:
 
 
 def answer(handled: Handled) -> dict[str, Any]:
-    """Return what a command answers: the first answer, where in the log it stands, when it was recorded, and what of the watch."""
+    """Return what a command answers: the first answer, where in the log it stands, since when, its receipt, what of the watch."""
     outcome = handled.outcome
+    place = {"position": outcome.last_position, "recorded_at": outcome.recorded_at}
     told = {"watch": handled.watch.shown()} if handled.watch else {}
-    return {**handled.decided.answer, "position": outcome.last_position, "recorded_at": outcome.recorded_at, **told}
+    return {**handled.decided.answer, **place, "receipt": shown(outcome.receipt), **told}
+
+
+def shown(receipt: Receipt | None) -> dict[str, Any] | None:
+    """Return a receipt as it is answered; null where nothing was appended."""
+    return receipt.shown() if receipt else None
 
 
 def create_app(running: Running, refusals: Mapping[str, str], title: str) -> FastAPI:

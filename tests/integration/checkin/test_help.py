@@ -99,7 +99,7 @@ async def test_a_call_about_what_is_not_theirs_is_the_caller_s_own(world: World)
     visit_id = await world.started()
     for path in (f"/visits/{visit_id}/help", f"/workers/{ANNA}/help", "/workers/nobody/help", "/workers/%00/help"):
         answer = await world.done(CARA, "POST", path, {"note": "canary"})
-        assert answer.keys() == {"worker_id", "position", "recorded_at"}, "nothing is told of the visit"
+        assert answer.keys() == {"worker_id", "position", "recorded_at", "receipt"}, "nothing is told of the visit"
         assert answer["worker_id"] == CARA
         assert await last_of(world, CARA) == ("worker.help_requested.v1", None)
     assert (await world.visit(visit_id))["calls_for_help"] == 0

@@ -58,7 +58,7 @@ async def test_a_responder_reports_for_the_worker_and_what_is_not_theirs_is_the_
     assert (await world.done(BEN, "POST", f"/workers/{ANNA}/situations", body))["worker_id"] == ANNA
     for path in (f"/visits/{visit_id}", f"/workers/{ANNA}", "/visits/nowhere", "/workers/nobody", "/visits/%00"):
         answer = await world.done(CARA, "POST", f"{path}/situations", body)
-        assert answer.keys() == {"worker_id", "position", "recorded_at"}, "nothing is told of the visit"
+        assert answer.keys() == {"worker_id", "position", "recorded_at", "receipt"}, "nothing is told of the visit"
         assert (answer["worker_id"], await last_of(world, CARA)) == (CARA, (WorkerSituationReported.type, None))
     assert (await world.visit(visit_id))["situations"] == ["safeguarding"]
 
