@@ -1,22 +1,20 @@
-"""Sealed fields: one AES-256-GCM key per person, wrapped by the operator's key (AES key wrap, RFC 3394).
+"""Sealed fields: one key per person, wrapped by the operator's key (AES key wrap, RFC 3394). Without its row nothing opens.
 
-The ``kid`` of a sealed field is the SHA-256 of its key, so that nobody can claim another key for it afterwards. Without
-the key's row nothing opens it again.
+The ``kid`` of a sealed field is the SHA-256 of the person's key. How a field is sealed under it is ``sealed_fields``.
 """
 
 from __future__ import annotations
 
 import os
-from base64 import urlsafe_b64decode, urlsafe_b64encode
 from hashlib import sha256
 from hmac import digest as hmac_digest
 from typing import TYPE_CHECKING
 
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.keywrap import InvalidUnwrap, aes_key_unwrap, aes_key_wrap
 
 from shared.contracts.base import Sealed
 from shared.runtime.clock import monotonic
+from shared.runtime.sealed_fields import KEY_BYTES, encode, field_key, open_field, seal_field
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,10 +26,6 @@ KEPT = 60.0
 
 ERASED = "(erased)"
 """What people read where a person's key is gone."""
-
-_KEY_BYTES = 32
-_NONCE_BYTES = 12
-_AAD = b"lonewatch sealed v1"
 
 # A person's key, made once: whoever is second takes the first one's.
 MAKE_KEY = "INSERT INTO key (subject_id, kid, wrapped) VALUES ($1, $2, $3) ON CONFLICT (subject_id) DO NOTHING"
@@ -57,18 +51,10 @@ def read_wrapping_key(path: Path) -> bytes:
         key = bytes.fromhex(path.read_text().strip())
     except (OSError, ValueError):
         key = b""
-    if len(key) != _KEY_BYTES:
+    if len(key) != KEY_BYTES:
         message = f"{path} must hold 64 hexadecimal digits; restore it from your backup: without it no name or number can be read"
         raise WrongWrappingKeyError(message)
     return key
-
-
-def _encode(value: bytes) -> str:
-    return urlsafe_b64encode(value).rstrip(b"=").decode()
-
-
-def _decode(value: str) -> bytes:
-    return urlsafe_b64decode(value + "=" * (-len(value) % 4))
 
 
 class Keyring:
@@ -88,13 +74,13 @@ class Keyring:
         Half a character, as a device leaves it that cuts a text, becomes the sign for what cannot be shown.
         """
         kid, key = await self._key_of(subject_id)
-        nonce, whole = os.urandom(_NONCE_BYTES), text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-        return Sealed(kid=kid, nonce=_encode(nonce), ct=_encode(AESGCM(key).encrypt(nonce, whole.encode(), _AAD)))
+        nonce, ct = seal_field(key, text.encode("utf-16", "surrogatepass").decode("utf-16", "replace"))
+        return Sealed(kid=kid, nonce=nonce, ct=ct)
 
     async def open(self, sealed: Sealed) -> str:
         """Open a sealed field. Raises Erased when its key is gone."""
         key = await self._key_by_kid(sealed.kid)
-        return AESGCM(key).decrypt(_decode(sealed.nonce), _decode(sealed.ct), _AAD).decode()
+        return open_field(key, sealed.nonce, sealed.ct)
 
     async def open_or(self, sealed: Sealed | None, instead: str = ERASED) -> str:
         """Open a sealed field, or return ``instead`` where there is none or its key is gone."""
@@ -105,11 +91,18 @@ class Keyring:
         except Erased:
             return instead
 
+    async def disclose(self, sealed: Sealed) -> bytes | None:
+        """Return the key that opens this field and nothing else; None for a field that has no key of its own.
+
+        Raises Erased when the person's key is gone.
+        """
+        return field_key(await self._key_by_kid(sealed.kid), sealed.nonce)
+
     async def keyed_hash(self, secret: str, content: bytes) -> bytes:
         """Return HMAC-SHA-256 of ``content`` under a secret of the installation, making the secret when there is none."""
         key = self._secrets.get(secret)
         if key is None:
-            await self._pool.execute(MAKE_SECRET, secret, aes_key_wrap(self._wrapping_key, os.urandom(_KEY_BYTES)))
+            await self._pool.execute(MAKE_SECRET, secret, aes_key_wrap(self._wrapping_key, os.urandom(KEY_BYTES)))
             key = self._secrets[secret] = self._unwrap(await self._pool.fetchval(SECRET_OF, secret))
         return hmac_digest(key, content, "sha256")
 
@@ -126,9 +119,9 @@ class Keyring:
             return kept[1], kept[2]
         row = await self._pool.fetchrow(KEY_OF, subject_id)
         if row is None:
-            key = os.urandom(_KEY_BYTES)
+            key = os.urandom(KEY_BYTES)
             await self._pool.execute(
-                MAKE_KEY, subject_id, _encode(sha256(key).digest()), aes_key_wrap(self._wrapping_key, key)
+                MAKE_KEY, subject_id, encode(sha256(key).digest()), aes_key_wrap(self._wrapping_key, key)
             )
             return await self._key_of(subject_id)
         key = self._unwrap(row["wrapped"], row["kid"])
@@ -153,6 +146,6 @@ class Keyring:
             key = aes_key_unwrap(self._wrapping_key, wrapped)
         except InvalidUnwrap:
             raise WrongWrappingKeyError(_WRONG_KEY) from None
-        if kid not in {None, _encode(sha256(key).digest())}:
+        if kid not in {None, encode(sha256(key).digest())}:
             raise WrongWrappingKeyError(_WRONG_KEY)
         return key

@@ -12,9 +12,11 @@ from pathlib import Path
 
 import asyncpg
 import pytest
+from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.keywrap import aes_key_unwrap
 
 from shared.runtime.postgres import open_pool
+from shared.runtime.sealed_fields import open_with
 from shared.runtime.sealing import Erased, Keyring, WrongWrappingKeyError, read_wrapping_key
 from tests.support.services import Database
 
@@ -107,6 +109,21 @@ async def test_without_the_keys_row_nothing_opens(
     assert NAME not in str(raised.value)
     assert await rings[1].open_or(gone, "erased") == "erased"
     assert await rings[1].open(kept) == NAME
+
+
+async def test_a_disclosed_key_opens_its_field_after_the_persons_key_is_gone_and_no_other_field(
+    rings: tuple[Keyring, Keyring], keys: asyncpg.Connection[asyncpg.Record]
+) -> None:
+    one, two = await rings[0].seal("worker-1", NAME), await rings[0].seal("worker-1", NAME)
+    key = await rings[1].disclose(one)
+    assert key is not None
+    await keys.execute("DELETE FROM key WHERE subject_id = 'worker-1'")
+    assert open_with(key, one.ct) == NAME
+    with pytest.raises(InvalidTag):
+        open_with(key, two.ct)
+    stranger = Keyring(rings[0]._pool, WRAPPING_KEY)  # noqa: SLF001 -- a process that has kept no key
+    with pytest.raises(Erased):
+        await stranger.disclose(two)
 
 
 async def test_a_process_that_had_opened_it_forgets_it_after_the_time_kept(
