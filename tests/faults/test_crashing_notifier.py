@@ -8,7 +8,7 @@ import pytest
 
 from services.notifier.application.crash import AFTER_CALL, AFTER_OUTCOME, AFTER_START, BEFORE_CALL, BEFORE_OUTCOME
 from tests.faults.story import MISSED
-from tests.support.campaign import size
+from tests.support.campaign import PROVING, size
 from tests.support.live_world import SAM, LiveWorld
 from tests.support.operator_policy import policy, seconds
 from tests.support.reached import press
@@ -20,8 +20,11 @@ POINTS = (AFTER_START, BEFORE_CALL, AFTER_CALL, BEFORE_OUTCOME, AFTER_OUTCOME)
 TIMES = size(1, 20)
 """How often it crashes at each point."""
 
+AT_LANDING = (BEFORE_CALL, AFTER_CALL, BEFORE_OUTCOME)
+"""Around the call itself; tests/integration/notifier crashes at every point, inside one process."""
 
-@pytest.mark.parametrize("point", POINTS * TIMES)
+
+@pytest.mark.parametrize("point", POINTS * TIMES if PROVING else AT_LANDING)
 async def test_somebody_is_told_whatever_the_notifier_was_doing_when_it_crashed(world: LiveWorld, point: str) -> None:
     await world.adopt(policy(interval=seconds(3600), grace=seconds(0.5), waits=(seconds(600),)))
     notifier = world.live.running.processes["notifier-1"]

@@ -9,7 +9,7 @@ import pytest
 import pytest_asyncio
 
 from tests.faults.story import RULES, outline, told, undisturbed
-from tests.support.campaign import size
+from tests.support.campaign import campaign, size
 from tests.support.live import Live, lonewatch
 from tests.support.live_world import LiveWorld
 from tests.support.operator_policy import seconds
@@ -84,6 +84,7 @@ async def test_the_story_ends_the_same_when_one_replica_of_every_service_is_paus
     assert await outline(world, visit) == await plain(world)
 
 
+@campaign("test_outages takes PostgreSQL away, and looks at more")
 async def test_the_story_ends_the_same_when_postgresql_is_killed_and_comes_back_after_twenty_seconds(
     world: LiveWorld,
 ) -> None:

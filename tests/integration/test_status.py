@@ -110,7 +110,8 @@ async def test_with_kafka_the_status_says_who_follows_and_publishes_and_what_cam
 
         async def came_by_topic() -> bool:
             await world.planned()
-            return by_topic(await told()) > before
+            found = await told()
+            return by_topic(found) > before and found["relay"]["position"] > 0
 
         await until(came_by_topic)
         found = await told()

@@ -24,7 +24,7 @@ from tests.support.applied import (
     relay_behind,
     republished,
 )
-from tests.support.campaign import PROVING
+from tests.support.campaign import campaign
 from tests.support.doctored import doctored
 from tests.support.kafka import Broker
 from tests.support.live import NO_SETTINGS, lonewatch
@@ -95,6 +95,7 @@ async def test_whoever_doctors_any_part_of_the_state_gets_another_sum(plain: Pla
     assert [name for name, found in plain.doctored.items() if name and found == as_it_is] == []
 
 
+@campaign("the demo's test plays the story on a Kafka that nothing disturbs")
 async def test_kafka_carries_an_undisturbed_story(kafka: Broker, plain: Plain, say: Callable[[str], None]) -> None:
     async with on_kafka(kafka) as one:
         await by_topics(one.live, SOMEBODY)
@@ -124,6 +125,7 @@ async def test_a_kafka_that_is_killed_in_the_middle_changes_nothing(
     assert_same(told, plain)
 
 
+@campaign("feeds and relays meet an emptied Kafka in tests/integration/kafka")
 async def test_a_kafka_that_is_wiped_in_the_middle_changes_nothing(
     kafka: Broker, plain: Plain, say: Callable[[str], None]
 ) -> None:
@@ -136,7 +138,7 @@ async def test_a_kafka_that_is_wiped_in_the_middle_changes_nothing(
     assert_same(told, plain)
 
 
-@pytest.mark.skipif(not PROVING, reason="a story at a record per second takes more than a minute: make prove")
+@campaign("a story at a record per second takes more than a minute")
 async def test_a_relay_slowed_to_a_record_per_second_changes_nothing(
     kafka: Broker, plain: Plain, say: Callable[[str], None]
 ) -> None:

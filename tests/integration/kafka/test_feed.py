@@ -19,6 +19,7 @@ from shared.runtime.relay import Relay
 from shared.runtime.telemetry import FED, NOT_FOLLOWED
 from tests.integration.kafka.relaying import ended, without_topic
 from tests.store.by_topic import FOLLOWS, NOT_APPLIED, OWNERS, Follows, Ground, ground
+from tests.support.campaign import campaign
 from tests.support.kafka import Broker
 from tests.support.kcat import put
 from tests.support.services import Database
@@ -121,6 +122,7 @@ async def test_what_happens_comes_by_the_topics_once_they_are_followed(site: Sit
     print(f"append to answered by the topic: p50 {p50:.0f} ms, p99 {p99:.0f} ms")  # noqa: T201 -- what a campaign shows
 
 
+@campaign("tests/faults starts whole services without their Kafka")
 async def test_a_kafka_that_is_not_there_yet_is_followed_when_it_comes(site: Site) -> None:
     await asyncio.to_thread(site.kafka.kill)
     await site.run()

@@ -12,6 +12,7 @@ from shared.contracts.carried import read
 from shared.contracts.topics import VISITS
 from tests.integration.kafka.relaying import WITHIN, Site, ended, site, until, without_topic
 from tests.support import waiting
+from tests.support.campaign import campaign
 from tests.support.kafka import Broker
 from tests.support.services import Database
 
@@ -24,6 +25,7 @@ async def here(database: Database, kafka: Broker) -> AsyncIterator[Site]:
         yield made
 
 
+@campaign("tests/faults starts whole services without their Kafka")
 async def test_a_kafka_that_is_not_there_at_the_start_is_used_when_it_comes(here: Site, kafka: Broker) -> None:
     await asyncio.to_thread(kafka.kill)
     await here.append(5)

@@ -20,13 +20,14 @@ from shared.runtime.deadlines import Due
 from shared.runtime.log import Write
 from tests.integration.notifier.conftest import PUBLIC_URL, RETRY, World, opening_of
 from tests.integration.notifier.test_sending import idle
+from tests.support.campaign import size
 from tests.support.history import MINUTE, SITE, SUE, record_all
 
 if TYPE_CHECKING:
     from services.notifier.application.crash import At
     from shared.runtime.service import Running
 
-RUNS = 100
+RUNS = size(30, 100)
 BUNDLED = 3
 """Notifications of every second run; the others have one, which goes alone."""
 
@@ -139,7 +140,9 @@ class Story:
         assert not await self.world.installation.admin.fetch(DUE_NOW)
 
 
-async def test_a_hundred_notifiers_that_crash_between_start_and_outcome_leave_everybody_told(world: World) -> None:
+async def test_notifiers_that_crash_one_after_another_between_start_and_outcome_leave_everybody_told(
+    world: World,
+) -> None:
     await world.can_be_reached(SUE, "webhook")
     async with idle(world) as service, httpx2.AsyncClient() as client:
         for number in range(RUNS):
