@@ -41,6 +41,7 @@ TOPICS: Mapping[str, str] = MappingProxyType(
         "escalation": "lonewatch.escalations.v1",
         **dict.fromkeys(("notification", "recipient"), "lonewatch.notifications.v1"),
         "disclosure": "lonewatch.audit.v1",
+        "tree": "lonewatch.audit.v1",
         "checkin_trouble": "lonewatch.visits.v1",
         "escalation_trouble": "lonewatch.escalations.v1",
         "notifier_trouble": "lonewatch.notifications.v1",
