@@ -41,7 +41,7 @@ LABEL org.opencontainers.image.title="Lonewatch" \
 
 COPY --from=built /opt/lonewatch /opt/lonewatch
 COPY --chmod=0755 deploy/image/lonewatch /usr/local/bin/lonewatch
-# All that this image ever writes: the first administrator's token. Everything else may be read-only.
+# All that this image ever writes: the first administrator's token, and audit's tree. Everything else may be read-only.
 RUN install -d -o 10001 -g 10001 -m 0700 /var/lib/lonewatch
 
 ENV PATH=/opt/lonewatch/bin:/usr/local/bin:/usr/bin:/bin \

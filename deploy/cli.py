@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import orjson
 import typer
 
-from deploy import parked_cli, topics_cli, watch_cli
+from deploy import export_cli, parked_cli, topics_cli, watch_cli
 from deploy.client import Client
 from deploy.database import SERVICES
 from deploy.demo import Wanted, play
@@ -30,6 +30,7 @@ app.add_typer(parked_cli.app, name="parked")
 PASSED_ON = ("LONEWATCH_SMTP_", "LONEWATCH_MAIL_", "LONEWATCH_HEARTBEAT_URL", "LONEWATCH_RING")
 """Beginnings of the settings that ``up`` hands to its services: how mail leaves this machine, who hears the heartbeat, whom to ring."""
 
+app.command()(export_cli.export)
 app.command()(watch_cli.doctor)
 app.command()(watch_cli.status)
 app.command()(topics_cli.topics)
@@ -62,12 +63,15 @@ def demo(
         int, typer.Option(help="Port of the front; another is taken when it is in use.", min=1, max=65535)
     ] = 8080,
     leave: Annotated[bool, typer.Option("--exit", help="End when the story has ended.")] = False,
+    bundle: Annotated[
+        Path | None, typer.Option(help="Write the bundle of a visit that went wrong.", dir_okay=False)
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Play a story in real time on real services: visits that end well, and visits that do not."""
     if not math.isfinite(speed):
         fail("The speed must be a number from 1 on, such as 60.")
-    run(_demo(policy, speed, port, leave=leave, as_json=as_json), as_json=as_json)
+    run(_demo(policy, speed, port, bundle, leave=leave, as_json=as_json), as_json=as_json)
 
 
 @app.command()
@@ -121,8 +125,8 @@ async def _up(port: int, state: Path, replicas: int, *, as_json: bool) -> None:
         say("stopping")
 
 
-async def _demo(policy: str, speed: float, port: int, *, leave: bool, as_json: bool) -> None:
-    wanted = Wanted(*chosen(policy), speed)
+async def _demo(policy: str, speed: float, port: int, bundle: Path | None, *, leave: bool, as_json: bool) -> None:
+    wanted = Wanted(*chosen(policy), speed, bundle)
     stopped = until_stopped()
     stay = not leave and console.is_terminal
     story = asyncio.create_task(play(wanted, port, STATE / "demo", console, stopped, stay=stay))

@@ -49,6 +49,10 @@ class Client:
         """Return what a path answers. Raises RefusedError."""
         return (await self._ask("GET", path, params=query)).json()
 
+    async def download(self, path: str, kind: str) -> bytes:
+        """Return a file of this media type. Raises RefusedError."""
+        return (await self._ask("GET", path, kind=kind)).content
+
     async def ask(self, method: str, path: str, body: Any) -> Any:
         """Send any request; a body only where the method takes one. Raises RefusedError."""
         more = {} if method == "GET" else {"json": body}
@@ -62,7 +66,7 @@ class Client:
         """Replace something. Raises RefusedError."""
         return (await self._ask("PUT", path, json=body)).json()
 
-    async def _ask(self, method: str, path: str, **more: Any) -> httpx2.Response:
+    async def _ask(self, method: str, path: str, *, kind: str = "application/json", **more: Any) -> httpx2.Response:
         headers = {} if method == "GET" else {"Idempotency-Key": secrets.token_hex(16)}
         try:
             try:
@@ -79,7 +83,7 @@ class Client:
                 f"Nothing answers at {self._url}. Start Lonewatch with 'lonewatch up', or give its address with --url."
             )
             raise RefusedError("not_reached", message) from None
-        if answer.is_success and answer.headers.get("content-type", "").startswith("application/json"):
+        if answer.is_success and answer.headers.get("content-type", "").startswith(kind):
             return answer
         try:
             said = answer.json()

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import httpx2
 
+from deploy.client import Client
+from deploy.exporting import fetch_bundle
 from deploy.local.installation import free_port, installation, port_is_free
 from deploy.local.kafka.carrier import carrier
 from deploy.local.kafka.configuration import single
@@ -26,10 +28,12 @@ from deploy.story.report import tell
 from deploy.story.stage import Stage, StoryError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from rich.console import Console
 
+    from deploy.local.installation import Installation
     from deploy.story.story import Story
     from shared.contracts.policy import Policy
 
@@ -44,6 +48,8 @@ class Wanted:
     story: type[Story]
     policy: Policy
     speed: float
+    bundle: Path | None = None
+    """Where the bundle of one visit is written: of the first that opened an escalation."""
 
 
 async def play(
@@ -86,10 +92,21 @@ async def play(
         )
         await _to_its_end(story, wanted.speed, state)
         report = {"broker": by.broker, **await tell(running, story, console)}
+        if wanted.bundle:
+            report |= await _bundled(running, report, wanted.bundle, console)
         if stay:
             console.print(f"\nHave a look at {running.url}. Stop it with Ctrl-C.")
             await stopped.wait()
         return report
+
+
+async def _bundled(running: Installation, report: Mapping[str, Any], bundle: Path, console: Console) -> dict[str, Any]:
+    """Write the bundle of the first visit that opened an escalation, and say how to check it."""
+    visit_id = next(one["visit_id"] for one in [*report["escalations"], {"visit_id": report["visits"][0]["id"]}])
+    async with Client(running.url, running.first_administrator) as client:
+        await fetch_bundle(client, visit_id, bundle)
+    console.print(f"\n{bundle} has the bundle of visit {visit_id}. Its README.md says how to check it.")
+    return {"bundle": {"visit_id": visit_id, "file": str(bundle)}}
 
 
 async def _to_its_end(story: Story, speed: float, state: Path) -> None:

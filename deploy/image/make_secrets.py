@@ -22,13 +22,16 @@ EMPTY = ("smtp_password", "heartbeat_url")
 WRAPPING_KEY = "wrapping_key"
 """Without a copy of this one, kept elsewhere, no name and no number can ever be read again."""
 
+TREE_KEY = "tree_key"
+"""Signs the checkpoints of the tree. Whoever has it could sign another tree; without it this one can be read and not go on."""
+
 
 def make_secrets(folder: Path) -> list[str]:
     """Make whatever is missing below ``folder``, for its owner and the image's group alone; return the names made."""
     folder.mkdir(mode=0o750, parents=True, exist_ok=True)
     _own(folder)
     made = []
-    for name in (*PASSWORDS, WRAPPING_KEY, *EMPTY):
+    for name in (*PASSWORDS, WRAPPING_KEY, TREE_KEY, *EMPTY):
         try:
             file = os.open(folder / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o440)
         except FileExistsError:
@@ -53,7 +56,7 @@ def main() -> None:
     folder = Path(sys.argv[1] if len(sys.argv) > 1 else "secrets")
     made = make_secrets(folder)
     sys.stdout.write(f"Made in {folder}: {', '.join(made) or 'nothing, all are there'}.\n")
-    sys.stdout.write(f"Keep a copy of {folder / WRAPPING_KEY} somewhere else.\n")
+    sys.stdout.write(f"Keep a copy of {folder / WRAPPING_KEY} and {folder / TREE_KEY} somewhere else.\n")
     if os.geteuid() != 0:
         sys.stdout.write(f"Now let the image's group read them: sudo chown -R root:{ACCOUNT} {folder}\n")
 

@@ -27,6 +27,13 @@ WRAPPING_KEY = "wrapping.key"
 """File in the state folder that holds the key which wraps every person's."""
 
 
+TREE_KEY = "tree.key"
+"""File in the state folder that holds the seed of the key which signs the tree's checkpoints."""
+
+TREE = "tree"
+"""Folder in the state folder that holds the tree of the log: beside the databases, and not in them."""
+
+
 @dataclass(frozen=True)
 class Fleet:
     """The processes of one installation, by name: ``checkin-1`` …, and ``front``."""
@@ -54,6 +61,7 @@ def fleet(
             "LONEWATCH_KEYS_DATABASE": address(dsn, KEYS_DATABASE, f"lonewatch_{service}", passwords[service]),
             "LONEWATCH_WRAPPING_KEY_FILE": str(secret_file(state, WRAPPING_KEY)),
             "LONEWATCH_PUBLIC_URL": url,
+            **(_tree(state) if service == "audit" else {}),
             **settings,
         }
         for number in range(1, replicas + 1):
@@ -77,6 +85,14 @@ def _front(state: Path, url: str, addresses: Mapping[str, str], settings: Mappin
         "LONEWATCH_FRONT": json.dumps(described),
     }
     return Process("front", [sys.executable, "-m", "deploy.front"], environment, state / "logs" / "front.log")
+
+
+def _tree(state: Path) -> dict[str, str]:
+    """Return where audit keeps the tree of the log, and the key that signs it."""
+    return {
+        "LONEWATCH_TREE_FOLDER": str(state / TREE),
+        "LONEWATCH_TREE_KEY_FILE": str(secret_file(state, TREE_KEY)),
+    }
 
 
 def _inherited() -> dict[str, str]:

@@ -84,6 +84,8 @@ PERMISSIONS: dict[str, frozenset[str]] = {
     "read_test_alarm": _READERS | {OWN},
     # audit
     "read_timeline": _READERS | {OWN},
+    "export_bundle": _READERS,
+    "read_tree": _READERS,
     # every service, of itself
     "read_status": _READERS,
     "read_parked": _ADMINISTRATION | {Role.AUDITOR},

@@ -52,4 +52,8 @@ class Pages:
 
     def show(self, template: str, status: int = 200, **values: Any) -> HTMLResponse:
         """Return a page. Raises jinja2.UndefinedError for a value that the template names and nobody gave."""
-        return HTMLResponse(self._environment.get_template(template).render(values), status, HEADERS)
+        return HTMLResponse(self.text(template, **values), status, HEADERS)
+
+    def text(self, template: str, **values: Any) -> str:
+        """Return a page that stands in a file. Raises as ``show``."""
+        return self._environment.get_template(template).render(values)

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-SOURCES = ("deploy", "services", "shared")
-TEST_CODE = {"tests", "bench"}
+SOURCES = ("bench", "deploy", "services", "shared")
+TEST_CODE = {"tests"}
 LINT = "from importlinter.cli import lint_imports_command as lint; lint(['--no-cache', '--no-logo'])"
 
 

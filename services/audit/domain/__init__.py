@@ -1,6 +1,6 @@
 """What audit decides and tells: the timeline of a visit, and that somebody read it. Pure: no clock, no database."""
 
-from services.audit.domain.disclosure import DISCLOSURE, REFUSALS, RecordDisclosure
+from services.audit.domain.disclosure import DISCLOSURE, REFUSALS, RecordDisclosure, What
 from services.audit.domain.lines import EscalationSummary, Line, StepSummary, Summary, TaskSummary, Timeline
 from services.audit.domain.own import OF_NO_VISIT, Unreadable, concerned, own_history, site_of
 from services.audit.domain.shown import people_in, shown
@@ -20,6 +20,7 @@ __all__ = [
     "Timeline",
     "Unreadable",
     "View",
+    "What",
     "concerned",
     "notification_ids",
     "own_history",

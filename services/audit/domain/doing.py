@@ -95,12 +95,13 @@ class Doing:
     def _offered(self, recorded: Recorded, event: StepStarted | TaskPassedOn, cites: Cites) -> None:
         """Expect somebody to take it: until it passes on, or where it cannot, until its ladder goes on without it."""
         step, goes_on_at = self._at.get((event.escalation_id, event.ladder_no), (None, None))
-        until = event.passes_on_at or (goes_on_at if step == event.step else None)
-        if until is not None:
+        until = event.passes_on_at or goes_on_at
+        if until is not None and step == event.step:  # else its ladder is held, or has gone on: it passes on to nobody
             self._arm(recorded, event, "was to be taken", until, cites)
 
     def _held(self, recorded: Recorded, event: TaskTaken) -> None:
-        if event.passes_on_at is not None:
+        step, _ = self._at.get((event.escalation_id, event.ladder_no), (None, None))
+        if event.passes_on_at is not None and step == event.step:  # an acknowledgement holds it otherwise
             self._arm(recorded, event, f"was to be done by {person(event.by)}", event.passes_on_at, event.cites)
 
     def _arm(

@@ -6,8 +6,9 @@ escalations, tasks and notifications. Judges nothing: what is missed is what the
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from types import MappingProxyType
 
 from services.audit.domain.awaiting import Awaiting
 from services.audit.domain.doing import Doing
@@ -27,13 +28,21 @@ from shared.contracts.awaited import (
 )
 from shared.contracts.base import Cites
 from shared.contracts.envelope import Recorded
+from shared.contracts.raised import raised_as
 from shared.contracts.situations import (
     VisitDuressSignalled,
     VisitSituationReported,
     WorkerDuressSignalled,
     WorkerSituationReported,
 )
-from shared.contracts.troubles import DeadlineFailed, RecordParked, SelfCheckDiffered
+from shared.contracts.troubles import (
+    ClockDiffered,
+    DeadlineFailed,
+    OutageRecorded,
+    RecordDiscarded,
+    RecordParked,
+    SelfCheckDiffered,
+)
 from shared.contracts.visits import (
     CheckInRecorded,
     VisitEnded,
@@ -47,13 +56,21 @@ from shared.contracts.visits import (
 _CHECK_IN = "check_in"
 """Key of the one check-in that can be open at a time."""
 
+_BRINGS: Mapping[str, str] = MappingProxyType({"escalation": "trigger/", "notifier": "notification/"})
+"""What a record is to bring about, by the consumer that would: the beginning of its keys."""
+
 
 def expectations(history: Sequence[Recorded], ladders: Ladders) -> list[Expected]:
     """Return all that was expected, in the order in which it was armed; ``ladders`` are those that the history froze."""
+    return list(ledger_of(history, ladders))
+
+
+def ledger_of(history: Sequence[Recorded], ladders: Ladders) -> Ledger:
+    """Return the book of a history: all that was expected, and what came and ended nothing."""
     fold = _Fold(ladders)
     for recorded in history:
         fold.apply(recorded)
-    return list(fold.ledger)
+    return fold.ledger
 
 
 class _Fold:
@@ -65,7 +82,9 @@ class _Fold:
         self._telling = Telling(self.ledger)
         self._escalating = Escalating(self.ledger, self._telling, ladders)
         self._doing = Doing(self.ledger, ladders)
-        self._parked: set[int] = set()
+        self._troubles: set[str] = set()
+        """What troubles raise as: one, whichever services tell of it."""
+        self._set_aside: dict[str, RecordParked] = {}
         self._worker_id: str | None = None
         self._grace = timedelta(0)
         self._cites = Cites()
@@ -128,14 +147,28 @@ class _Fold:
                 self._escalating.expect(recorded, "the end that did not come", cites)
             case ReportOverdue(cites=cites):
                 self._escalating.expect(recorded, "the report that did not come", cites)
-            case RecordParked(behind=None, position=position, record_type=kind, visit_id=str()):
-                if position not in self._parked and not kind.startswith("trouble."):  # once, whoever met it
-                    self._parked.add(position)
-                    self._escalating.expect(recorded, "the record set aside", Cites(ours=True), f"parked-{position}")
-            case DeadlineFailed(visit_id=str()) | SelfCheckDiffered(visit_id=str()):
-                self._escalating.expect(recorded, "what Lonewatch could not do", Cites(ours=True))
+            case RecordParked() as parked:
+                self._set_aside[parked.parked_id] = parked
+                self._expect_trouble(recorded, "the record set aside")
+            case RecordDiscarded(parked_id=parked_id) if parked_id in self._set_aside:
+                self._discarded(recorded, self._set_aside[parked_id])
+            case DeadlineFailed() | SelfCheckDiffered() | ClockDiffered() | OutageRecorded():
+                self._expect_trouble(recorded, "what Lonewatch could not do")
             case _:
                 pass
+
+    def _expect_trouble(self, recorded: Recorded, trigger: str) -> None:
+        """Expect the escalation of a trouble, once, whoever tells of it."""
+        once = raised_as(recorded.event, recorded.envelope.event_id)
+        if once is not None and once not in self._troubles:
+            self._troubles.add(once)
+            self._escalating.expect(recorded, trigger, Cites(ours=True), once)
+
+    def _discarded(self, recorded: Recorded, parked: RecordParked) -> None:
+        """Expect no more what a record was to bring about: somebody decided that it has no effect."""
+        brings = _BRINGS.get(parked.consumer)
+        if brings is not None:
+            self.ledger.end_armed_at(brings, parked.position, recorded, "not wanted: its record was discarded")
 
     def _arm_check_in(self, recorded: Recorded, due_at: datetime, cites: Cites) -> None:
         worker = person(self._worker_id) if self._worker_id else "the worker"

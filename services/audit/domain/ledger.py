@@ -34,6 +34,8 @@ class Expected:
     outcome: Outcome = "open"
     ended: Recorded | None = None
     how: str = ""
+    key: str = ""
+    """Under which it is or was open: one thing at a time."""
 
     def line(self, now: datetime, *, own: bool = False) -> Line:
         """Return its line, as known at ``now``; the worker's ``own`` gives instants and no spans between them."""
@@ -76,12 +78,25 @@ class Expected:
         }
 
 
+@dataclass(frozen=True)
+class Loose:
+    """An event that might have ended something, which was not open then: it never began, or has had its end."""
+
+    key: str
+    ended: Recorded
+    begun: bool
+    """Whether something had ever been open under this key."""
+
+
 class Ledger:
     """The book of one fold: what is open by its key, and all that was ever expected. Lives no longer than the fold."""
 
     def __init__(self) -> None:
         self._open: dict[str, int] = {}
         self._all: list[Expected] = []
+        self._begun: set[str] = set()
+        self.loose: list[Loose] = []
+        """What came and ended nothing, in order. Most of it is as it should be: one message was taken, and another one."""
 
     def __iter__(self) -> Iterator[Expected]:
         """Yield all that was expected, in the order in which it was armed."""
@@ -100,8 +115,10 @@ class Ledger:
         cites: Cites | None = None,
     ) -> None:
         """Expect something by ``due_at``, or ``within`` after it. What was open under this key is withdrawn by it."""
-        self.end(key, armed, "withdrawn", "replaced")
+        if key in self._open:
+            self.end(key, armed, "withdrawn", "replaced")
         self._open[key] = len(self._all)
+        self._begun.add(key)
         self._all.append(
             Expected(
                 what=what,
@@ -112,6 +129,7 @@ class Ledger:
                 number=len(self._all),
                 actor=actor,
                 cites=cites or Cites(),
+                key=key,
             )
         )
 
@@ -119,6 +137,7 @@ class Ledger:
         """End what is open under ``key``, if anything is: what is met after its latest time is met late."""
         index = self._open.pop(key, None)
         if index is None:
+            self.loose.append(Loose(key, ended, key in self._begun))
             return None
         expected = self._all[index]
         if outcome == "met" and ended.recorded_at > expected.latest_at:
@@ -127,6 +146,12 @@ class Ledger:
             expected, outcome=outcome, ended=ended, how=how, cites=join_cites(expected.cites, cites or Cites())
         )
         return self._all[index]
+
+    def end_armed_at(self, prefix: str, position: int, ended: Recorded, how: str) -> None:
+        """Withdraw everything that the record at this position armed and that is open under such a key."""
+        keys = (key for key, index in self._open.items() if self._all[index].armed.position == position)
+        for key in [key for key in keys if key.startswith(prefix)]:
+            self.end(key, ended, "withdrawn", how)
 
     def end_due(self, prefix: str, ended: Recorded, how: str) -> None:
         """End everything that is open under keys beginning with ``prefix``: missed where its time has come, else withdrawn."""

@@ -273,7 +273,14 @@ def _again(retry_at: datetime | None, near: datetime) -> str:
 
 def _of_audit(event: Event) -> str | None:
     match event:
+        case audits.TimelineDisclosed(what="bundle", to=to, through=through):
+            return f"{person(to)} was given a bundle of this, through position {through}."
+        case audits.TimelineDisclosed(what="state", to=to, through=through):
+            return f"{person(to)} read the state of this as of position {through}."
         case audits.TimelineDisclosed(to=to, through=through):
             return f"{person(to)} read this timeline through position {through}."
+        case audits.TreeBegan(origin=origin, previous=previous):
+            after = ", after the tree of the log before it" if previous else ""
+            return f"The tree of this log began as {origin}{after}."
         case _:
             return None

@@ -160,6 +160,7 @@ EVERY_EVENT: tuple[Event, ...] = (
     passed_on("untaken", None, None, ask(7, HEIDI)),
     CALLED,
     audits.TimelineDisclosed(subject_id=VISIT, to=HEIDI, through=12),
+    audits.TreeBegan(origin="lonewatch/0", key="lonewatch/0+00000000+AQ=="),
     parked(),
     troubles.RecordMended(
         parked_id="escalation.9", by=SUE, record_type="visit.check_in_missed.v1", data={"visit_id": VISIT}

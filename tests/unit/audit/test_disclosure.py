@@ -39,5 +39,6 @@ def test_nothing_of_a_disclosure_falls_due() -> None:
 
 
 def test_every_refusal_has_a_sentence_and_every_sentence_is_used() -> None:
-    codes = re.findall(r'Rejected\("(\w+)"\)', Path(application.__file__).read_text("utf-8"))
-    assert set(codes) == set(REFUSALS)
+    modules = Path(application.__file__).parent.rglob("*.py")
+    codes = {code for path in modules for code in re.findall(r'Rejected\("(\w+)"\)', path.read_text("utf-8"))}
+    assert codes == set(REFUSALS)

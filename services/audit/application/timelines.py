@@ -13,6 +13,7 @@ from services.audit.domain import (
     REFUSALS,
     RecordDisclosure,
     Timeline,
+    What,
     concerned,
     people_in,
     shown,
@@ -62,7 +63,7 @@ class Application:
         if site_id is None:
             raise Rejected("visit_unknown")
         allowed = await self.authority.authorise(reader, _READ, site_id, own=own)
-        await self._disclose(reader, allowed, seen.through, visit_id, site_id, visit_id=visit_id)
+        await self.disclose(reader, allowed, seen.through, visit_id, site_id, visit_id=visit_id)
         # A crash here leaves a disclosure without an answer: more was recorded than was read, never less.
         return {**await self._shown(seen.told, {"visit_id": visit_id}), "unreadable": list(seen.unreadable)}
 
@@ -78,7 +79,7 @@ class Application:
         if site_id is None:
             raise Rejected("worker_unknown")
         allowed = await self.authority.authorise(reader, _READ, site_id, own=own)
-        await self._disclose(reader, allowed, seen.through, worker_id, site_id, visit_id=None)
+        await self.disclose(reader, allowed, seen.through, worker_id, site_id, visit_id=None)
         return {**await self._shown(seen.told, {"worker_id": worker_id}), "unreadable": list(seen.unreadable)}
 
     async def visits(self, reader: Identity, site_id: str, before: int | None) -> list[dict[str, Any]]:
@@ -86,14 +87,22 @@ class Application:
         await self.authority.authorise(reader, _READ, site_id)
         return [dict(row) for row in await visits_of(self.pool, site_id, before, reader.worker_id)]
 
-    async def _disclose(
-        self, reader: Identity, allowed: Allowed, through: int, subject_id: str, site_id: str, *, visit_id: str | None
+    async def disclose(
+        self,
+        reader: Identity,
+        allowed: Allowed,
+        through: int,
+        subject_id: str,
+        site_id: str,
+        *,
+        visit_id: str | None,
+        what: What = "timeline",
     ) -> None:
-        """Record that this person is shown this timeline, up to a position of the log, before it is."""
+        """Record that this person is shown this, up to a position of the log, before it is."""
         stream_id = stream_of("disclosure", subject_id)
 
         def decide(loaded: Loaded) -> Decided:
-            command = RecordDisclosure(subject_id, reader.worker_id, through, loaded.now)
+            command = RecordDisclosure(subject_id, reader.worker_id, through, loaded.now, what)
             disclosed = write(
                 DISCLOSURE,
                 loaded[stream_id],
