@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import orjson
 import typer
 
-from deploy import export_cli, parked_cli, topics_cli, watch_cli
+from deploy import complete_cli, export_cli, parked_cli, topics_cli, verify_cli, watch_cli
 from deploy.client import Client
 from deploy.database import SERVICES
 from deploy.demo import Wanted, play
@@ -31,6 +31,8 @@ PASSED_ON = ("LONEWATCH_SMTP_", "LONEWATCH_MAIL_", "LONEWATCH_HEARTBEAT_URL", "L
 """Beginnings of the settings that ``up`` hands to its services: how mail leaves this machine, who hears the heartbeat, whom to ring."""
 
 app.command()(export_cli.export)
+app.command()(verify_cli.verify)
+app.command()(complete_cli.complete)
 app.command()(watch_cli.doctor)
 app.command()(watch_cli.status)
 app.command()(topics_cli.topics)

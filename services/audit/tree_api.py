@@ -10,7 +10,7 @@ from fastapi.responses import JSONResponse
 from services.audit.application.trees import Trees
 from services.audit.domain.tree.tiles import ADDRESS
 from shared.decider import Rejected
-from shared.runtime.asking import identify
+from shared.runtime.asking import Session, Token, identify
 
 router = APIRouter(prefix="/audit/tree")
 
@@ -23,7 +23,7 @@ _TEXT_TOO: dict[int | str, dict[str, Any]] = {200: {"content": {"text/plain": {"
 _TILE: dict[int | str, dict[str, Any]] = {200: {"content": {"application/octet-stream": {}}}}
 
 
-async def trees(request: Request) -> Trees:
+async def trees(request: Request, _token: Token, _session: Session) -> Trees:
     """Return the trees, where whoever asks may read them: with a token, unless the operator has opened them to everybody."""
     found: Trees = request.app.state.trees
     if not found.public:

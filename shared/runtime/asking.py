@@ -42,8 +42,9 @@ _SESSION = APIKeyCookie(
 """How the interface describes who is asking: by either. What they stand for is read in ``asking`` alone."""
 
 
-_Token = Annotated[Any, Security(_TOKEN)]
-_Session = Annotated[Any, Security(_SESSION)]
+Token = Annotated[Any, Security(_TOKEN)]
+Session = Annotated[Any, Security(_SESSION)]
+"""What a route declares that asks who it is in its own way."""
 
 
 class CrossSite(Exception):  # noqa: N818 -- says what was found
@@ -73,12 +74,12 @@ async def identify(request: Request, *, for_help: bool = False) -> Identity:
     return await authority.identify_session(secret, for_help=for_help)
 
 
-async def reader(request: Request, _token: _Token, _session: _Session) -> Identity:
+async def reader(request: Request, _token: Token, _session: Session) -> Identity:
     """Say who is asking, by a token or by a session. Raises NoIdentity and CrossSite."""
     return await identify(request)
 
 
-async def reader_for_help(request: Request, _token: _Token, _session: _Session) -> Identity:
+async def reader_for_help(request: Request, _token: Token, _session: Session) -> Identity:
     """Say who calls for help: by a session that has expired, too. Raises NoIdentity."""
     return await identify(request, for_help=True)
 

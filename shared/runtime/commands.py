@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 from weakref import WeakValueDictionary
 
@@ -17,6 +18,7 @@ import structlog
 
 from shared.decider import Rejected
 from shared.runtime.clock import monotonic
+from shared.runtime.loading import Loads
 from shared.runtime.log import (
     WHOLE,
     Append,
@@ -28,7 +30,6 @@ from shared.runtime.log import (
     Stream,
     Write,
     WrongExpectedVersion,
-    load,
 )
 from shared.runtime.telemetry import COMMAND_SECONDS, COMMANDS
 
@@ -78,6 +79,12 @@ class Handled:
 
 Decision = Callable[[Loaded], Decided]
 
+_count = cache(COMMANDS.labels)
+"""The counter of a command and an outcome: both are few, and looked for at every command."""
+
+_seconds = cache(COMMAND_SECONDS.labels)
+"""The same for how long it took."""
+
 
 @dataclass(frozen=True)
 class Commands:
@@ -87,10 +94,15 @@ class Commands:
     sequencer: Sequencer
     watch: Watch | None = None
     _turns: WeakValueDictionary[str, asyncio.Lock] = field(default_factory=WeakValueDictionary, repr=False)
+    _loads: Loads = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Let commands that come at once be loaded for at once."""
+        object.__setattr__(self, "_loads", Loads(self.pool))
 
     async def load(self, stream_ids: Sequence[str], tails: Mapping[str, int] = WHOLE) -> Loaded:
         """Load streams without deciding anything."""
-        return await load(self.pool, stream_ids, None, tails)
+        return await self._loads.load(stream_ids, None, tails)
 
     async def move(self, origin: Outside | Cause, by: By) -> None:
         """Answer a record by nothing: only its consumer's position moves, so nothing is loaded for it.
@@ -131,8 +143,8 @@ class Commands:
             raise
         finally:
             elapsed = monotonic() - began
-            COMMANDS.labels(name, outcome).inc()
-            COMMAND_SECONDS.labels(name).observe(elapsed)
+            _count(name, outcome).inc()
+            _seconds(name).observe(elapsed)
             log.info(
                 "command",
                 command=name,
@@ -170,7 +182,7 @@ class Commands:
         origin: Outside | Cause | None,
         tails: Mapping[str, int],
     ) -> Handled:
-        loaded = await load(self.pool, stream_ids, origin if isinstance(origin, Outside) else None, tails)
+        loaded = await self._loads.load(stream_ids, origin if isinstance(origin, Outside) else None, tails)
         if loaded.known is not None:
             return Handled(loaded.known, Decided(answer=loaded.known.answer), loaded.now)
         decided = decide(loaded)

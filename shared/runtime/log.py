@@ -20,6 +20,8 @@ from shared.runtime.receipts import Receipt, receipt_of
 from shared.runtime.settings import RELEASE
 
 if TYPE_CHECKING:
+    import asyncpg
+
     from shared.contracts.base import Event
     from shared.decider import Deadline
     from shared.runtime.postgres import Pool
@@ -187,18 +189,25 @@ async def load(
     ``lenient`` is for what only reads, where half of a stream is better than none: it leaves out what a later release
     wrote too, and keeps what it has read. Whoever writes to a stream must not ask for it.
     """
-    reading = _read_if_possible if lenient else _read
     source, id_ = (outside.source, outside.id) if outside else (None, None)
     wanted = list(dict.fromkeys(stream_ids))
     rows = await pool.fetch(LOAD, wanted, [tails.get(stream_id, 0) for stream_id in wanted], source, id_)
+    return loaded_from(rows, outside, lenient=lenient)
+
+
+def loaded_from(rows: Sequence[asyncpg.Record], outside: Outside | None, *, lenient: bool = False) -> Loaded:
+    """Return what the rows of one load say. Raises what ``load`` does."""
+    reading = _read_if_possible if lenient else _read
     first = rows[0]
     streams = {}
     for row in rows:
-        if row["stream_id"] is not None:
-            columns = (row[name] or () for name in ("records", "positions", "types", "visit_ids"))
-            read = [reading(row["stream_id"], *its) for its in zip(*columns, strict=True)]
-            history = tuple(recorded for recorded in read if recorded is not None)
-            streams[row["stream_id"]] = Stream(row["stream_id"], row["version"], history, len(read) - len(history))
+        stream_id = row["stream_id"]
+        if stream_id is not None:
+            records, positions, types, visit_ids = row["records"], row["positions"], row["types"], row["visit_ids"]
+            its = zip(records, positions, types, visit_ids, strict=True) if records else ()
+            read = [reading(stream_id, *one) for one in its]
+            history = tuple([recorded for recorded in read if recorded is not None])
+            streams[stream_id] = Stream(stream_id, row["version"], history, len(read) - len(history))
     known = None
     if outside and first["known_digest"] is not None:
         if first["known_digest"] != outside.digest:
@@ -214,8 +223,12 @@ async def load(
     return Loaded(now=first["now"], streams=streams, known=known)
 
 
+@lru_cache(maxsize=MOST_KEPT)
 def _read(stream_id: str, record: bytes, position: int, type_: str, visit_id: str | None) -> Recorded | None:
-    """Return what a record says; None for one that nothing can read, or that is not what its row says."""
+    """Return what a record says; None for one that nothing can read, or that is not what its row says.
+
+    Each is read once: its bytes never change.
+    """
     try:
         recorded = decode_by(record, RELEASE)
     except Newer:
@@ -229,11 +242,10 @@ def _read(stream_id: str, record: bytes, position: int, type_: str, visit_id: st
     return recorded if (said.stream_id, said.position, said.type, said.visit_id) == row else None
 
 
-@lru_cache(maxsize=MOST_KEPT)
 def _read_if_possible(
     stream_id: str, record: bytes, position: int, type_: str, visit_id: str | None
 ) -> Recorded | None:
-    """Return the same, and None for what a later release wrote. Each is read once: its bytes never change."""
+    """Return the same, and None for what a later release wrote."""
     try:
         return _read(stream_id, record, position, type_, visit_id)
     except Newer:

@@ -6,9 +6,8 @@ No connection and no clock: the same command gives the same rows, but for the id
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
 
@@ -33,8 +32,7 @@ class Malformed(ValueError):  # noqa: N818 -- names what the command is
     """A command cannot be stored: too large, or characters that PostgreSQL does not store. Nothing was sent."""
 
 
-@dataclass(frozen=True)
-class Composed:
+class Composed(NamedTuple):
     """A command as it goes over the wire: rows for each argument of ``log.append``, without the command's number."""
 
     command: dict[str, Any]

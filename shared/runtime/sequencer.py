@@ -1,7 +1,7 @@
-"""The sequencer: one task per process that carries commands to the log.
+"""The sequencer: what carries the commands of one process to the log.
 
-It takes all that is waiting into one call, without lingering; commands in one call do not touch one another. Whatever
-goes wrong with one of them is answered to its caller alone.
+It takes what is waiting into one call, without lingering, and while that is answered the next one is on its way; commands that
+are on their way do not touch one another. Whatever goes wrong with one of them is answered to its caller alone.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import asyncpg
@@ -38,6 +39,13 @@ if TYPE_CHECKING:
 
 MOST_COMMANDS = 500
 """Commands in one call: above it a call gains nothing and its callers wait longer."""
+
+CALLS = 2
+"""Calls on their way at once: the log takes them one after another, and while it commits one the other is read and tested."""
+
+FEW = 16
+"""Commands that go in one call however many there are; of more than twice as many each call takes half of those who wait for
+an answer, so that one half is written down here while the log works on the other."""
 
 MOST_BYTES = 4 * 1024 * 1024
 """Bytes of records in one call: bounds what one call holds in memory and how long it holds the lock."""
@@ -78,6 +86,7 @@ class Sequencer:
         self._release = release
         self._appended = appended
         self._waiting: deque[_Waiting] = deque()
+        self._under_way: list[list[_Waiting]] = []
         self._wake = asyncio.Event()
         self._ended = False
 
@@ -98,27 +107,38 @@ class Sequencer:
 
     async def run(self) -> None:
         """Carry commands until cancelled; then whoever still waits is told that the outcome is unknown."""
-        batch: list[_Waiting] = []
         try:
-            while True:
-                await self._wake.wait()
-                batch = self._take()
-                if not self._waiting:
+            async with asyncio.TaskGroup() as calls:
+                while True:
+                    await self._wake.wait()
                     self._wake.clear()
-                await self._carry(batch)
+                    while len(self._under_way) < CALLS and (batch := self._take()):
+                        self._under_way.append(batch)
+                        calls.create_task(self._carry_all(batch))
         finally:
             self._ended = True
-            for waiting in (*batch, *self._waiting):
+            for waiting in (*chain.from_iterable(self._under_way), *self._waiting):
                 _refuse(waiting, Unavailable("the service is stopping"))
 
+    async def _carry_all(self, batch: list[_Waiting]) -> None:
+        """Carry what goes together; what waited for it, or for a call to end, may go then."""
+        await self._carry(batch)
+        self._under_way.remove(batch)
+        self._wake.set()
+
     def _take(self) -> list[_Waiting]:
-        """Take what may go together, in order: no id, cause's shard or written stream twice, no guard on a stream written."""
+        """Take what may go together, in order.
+
+        Beside what is under way, no id, cause's shard or written stream goes twice, and no guard on a stream written.
+        """
         batch: list[_Waiting] = []
-        claimed: set[Any] = set()
-        read: set[str] = set()
+        going = list(chain.from_iterable(self._under_way))
+        claimed: set[Any] = set().union(*(waiting.claims for waiting in going))
+        read: set[str] = set().union(*(waiting.guards for waiting in going))
         left: deque[_Waiting] = deque()
         size = 0
-        while self._waiting and len(batch) < MOST_COMMANDS and size < MOST_BYTES:
+        most = min(MOST_COMMANDS, max(FEW, (len(going) + len(self._waiting) + 1) // CALLS))
+        while self._waiting and len(batch) < most and size < MOST_BYTES:
             waiting = self._waiting.popleft()
             fits = size + waiting.size <= MOST_BYTES or not batch
             apart = claimed.isdisjoint(waiting.claims | waiting.guards) and read.isdisjoint(waiting.claims)

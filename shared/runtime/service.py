@@ -19,6 +19,7 @@ from shared.runtime.append_check import AppendCheck
 from shared.runtime.carrying import Carrying
 from shared.runtime.clock import pause
 from shared.runtime.clock_check import ClockCheck
+from shared.runtime.collecting import collect_seldom
 from shared.runtime.columns_check import Columns
 from shared.runtime.commands import Commands
 from shared.runtime.configured import cannot_start
@@ -31,7 +32,7 @@ from shared.runtime.postgres import LOST, open_pool
 from shared.runtime.racing import end
 from shared.runtime.sealing import Keyring, WrongWrappingKeyError, read_wrapping_key
 from shared.runtime.self_checks import Check, SelfChecks
-from shared.runtime.sequencer import Sequencer
+from shared.runtime.sequencer import CALLS, Sequencer
 from shared.runtime.settings import RELEASE, ServiceSettings
 from shared.runtime.telemetry import Cycles, configure_logging
 from shared.runtime.troubles import Troubles
@@ -112,7 +113,9 @@ async def running(
     async with AsyncExitStack() as stack:
         pool = await _open(stack, settings.database.get_secret_value(), 6)
         probes = await _open(stack, settings.database.get_secret_value(), 2)  # for looking, whatever work is going on
-        appends = await _open(stack, settings.database.get_secret_value(), 1)  # the sequencer makes one call at a time
+        appends = await _open(
+            stack, settings.database.get_secret_value(), CALLS
+        )  # one for each of the sequencer's calls
         keys = await _open(stack, settings.keys_database.get_secret_value(), 3)
         carrying = Carrying(name, settings)
         sequencer = Sequencer(appends, RELEASE, carrying.appended)
@@ -216,6 +219,7 @@ async def _serve(name: str, settings: ServiceSettings, build: Callable[[Base], P
         )
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, server.stop)
+        collect_seldom()
         log.info("service_started", release=RELEASE, port=settings.port)
         await server.serve()
 

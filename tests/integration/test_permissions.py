@@ -175,6 +175,18 @@ TABLE = (
     Asked("GET /audit/workers/{worker_id}/timeline", WORKER),
     Asked("GET /audit/visits", query={"site_id": SITE}, own=False),
     Asked("GET /audit/visits", query={"site_id": OPERATOR_SITE}, at=OPERATOR_SITE, own=False),
+    Asked("GET /audit/visits/{visit_id}/bundle", UNDER_WAY, own=False, answers=NONE_THERE),
+    *(
+        Asked(f"GET /audit/tree/{part}", query=query, at=OPERATOR_SITE, own=False, answers=NONE_THERE)
+        for part, query in (
+            ("checkpoint", {}),
+            ("key", {}),
+            ("previous", {}),
+            ("proof", {"position": "1"}),
+            ("consistency", {"from": "1", "to": "1"}),
+        )
+    ),
+    Asked("GET /audit/tree/tile/{place:path}", {"place": "0/000"}, at=OPERATOR_SITE, own=False, answers=NONE_THERE),
     # of every service
     *(Asked(f"GET /{service}/status", at=OPERATOR_SITE) for service in SERVICES),
     *OF_EVERY_SERVICE,
@@ -334,7 +346,7 @@ async def test_the_interface_says_that_each_route_needs_an_identity_and_which_on
         assert schemes["token"] | {"description": ""} == {"type": "http", "scheme": "bearer", "description": ""}
         assert (schemes["session"]["in"], schemes["session"]["name"]) == ("cookie", COOKIE)
         needing = {
-            (route.partition(" ")[0].lower(), route.partition(" ")[2])
+            (route.partition(" ")[0].lower(), route.partition(" ")[2].replace(":path}", "}"))
             for of, route, name in at_work.routes()
             if of == service and name not in PUBLIC
         }

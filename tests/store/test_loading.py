@@ -68,7 +68,7 @@ async def test_more_than_go_into_one_look_are_all_answered(checkin: Writer, load
     assert all(isinstance(each, Loaded) and each["visit-1"].version == 1 for each in found)
 
 
-async def test_a_load_that_comes_at_the_moment_in_which_a_look_ends_is_answered(checkin: Writer, loads: Loads) -> None:
+async def test_a_load_that_comes_at_the_moment_in_which_a_look_ends_is_answered(loads: Loads) -> None:
     async def one_after_another() -> None:
         for _ in range(100):
             await loads.load([])

@@ -16,6 +16,7 @@ import httpx2
 
 from deploy.database import ROOT
 from deploy.sinks import WebhookSink
+from services.audit.completing import completeness
 from tests.faults.checker import check
 from tests.support.services import Installation, bearer
 from tests.support.waiting import until
@@ -126,3 +127,7 @@ class Protocol:
         await self.quiet()
         violations = await check(self.installation.database.admin, sinks=[self.sink.path], clock_moved=True)
         assert not violations, "\n".join(f"{one.invariant}  {one.where}: {one.sentence}" for one in violations)
+        incomplete = [
+            f"{one.kind}  {one.subject}: {one.sentence}" async for one in completeness(self.installation.admin)
+        ]
+        assert not incomplete, "\n".join(incomplete)

@@ -293,7 +293,7 @@ class Desk:
         method, _, path = asked.route.partition(" ")
         return await self.clients[asked.service].request(
             method,
-            path.format(**{name: ids.get(value, value) for name, value in asked.fill.items()}),
+            path.replace(":path}", "}").format(**{name: ids.get(value, value) for name, value in asked.fill.items()}),
             json=None if asked.body is None else {name: _filled(value, ids) for name, value in asked.body.items()},
             params={name: ids.get(value, value) for name, value in asked.query.items()},
             headers=headers,
