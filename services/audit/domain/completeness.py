@@ -7,6 +7,7 @@ cannot come unless something was open. No clock, no database, no names.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
@@ -111,6 +112,9 @@ _NEVER_EARLY = frozenset({"check_in", "approval", "start", "end", "report", "res
 _LOST = "lost-"
 """Beginning of what an escalation is raised as in the place of one whose opening nobody can read: that it was lost is all."""
 
+_SAID = re.compile(r".+\.[0-9]+-[0-9]+\.[a-z_]+")
+"""What an escalation is raised as by what somebody says in a task, such as the code word: it comes with no event before it."""
+
 _PARTS = "part"
 """The member that numbers the events of one decision, from 1: the first says all but whom the others ask."""
 
@@ -206,7 +210,8 @@ def _of_loose(ledger: Ledger) -> Iterator[Broken]:
 
 def _judged(what: str, loose: Loose) -> Kind | None:
     event = loose.ended.event
-    if getattr(event, _PARTS, 1) > 1 or getattr(event, "trigger_event_id", "").startswith(_LOST):
+    trigger_id = getattr(event, "trigger_event_id", "")
+    if getattr(event, _PARTS, 1) > 1 or trigger_id.startswith(_LOST) or _SAID.fullmatch(trigger_id):
         return None
     if type(event) in NEEDS_OPEN.get(what, ()):
         if loose.begun:
