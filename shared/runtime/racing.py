@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Coroutine, Iterable
 from typing import Any
 
-_AGAIN_AFTER = 3.0
+_AGAIN_AFTER = 5.0
 """Seconds after which a task that goes on is cancelled again: longer than any of ours needs to leave in order."""
 
 

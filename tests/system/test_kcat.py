@@ -139,7 +139,7 @@ async def test_kcat_reads_the_whole_log_byte_for_byte(world: LiveWorld, kafka: B
         topics.update(await topics_of(kafka, rows[0]["incarnation"]))
         return sum(map(len, topics.values())) == len(rows)
 
-    await until(all_is_there, within=30)
+    await until(all_is_there, within=90)
 
     # then: topic by topic and shard by shard the two are the same, and others understand it
     log = by_place(rows)

@@ -54,8 +54,8 @@ class Store:
         if note is None:
             return None
         if self._held is None or self._held.note != note:
-            with locked(self.path / "lock"):
-                self._held = self.settle(note)
+            with locked(self.path / "lock"):  # and read again: whoever held the lock before may have committed more
+                self._held = self.settle(self._read() or note)
         return self._held
 
     def key(self, origin: str) -> str:
@@ -106,9 +106,8 @@ class Store:
 
     def restore(self) -> Held:
         """Publish what was staged anew for the checkpoint that is committed. Raises as ``open``."""
-        note = self._read() or b""
         with locked(self.path / "lock"):
-            self._held = self.settle(note)
+            self._held = self.settle(self._read() or b"")
         return self._held
 
     def settle(self, note: bytes) -> Held:
