@@ -96,27 +96,32 @@ def small_disk(folder: Path) -> Iterator[Path]:
     if (
         os.geteuid()
         or subprocess.run(
-            ["mount", "-t", "tmpfs", "-o", "size=100k", "tmpfs", str(folder)], capture_output=True, check=False
+            ["/bin/mount", "-t", "tmpfs", "-o", "size=100k", "tmpfs", str(folder)], capture_output=True, check=False
         ).returncode
     ):
         pytest.skip("a small disk takes the right to mount one")
     try:
         yield folder
     finally:
-        subprocess.run(["umount", str(folder)], check=True)
+        subprocess.run(["/bin/umount", str(folder)], check=True)
+
+
+def fill(disk: Path, seen: set[bytes]) -> None:
+    """Let the tree grow until there is no room, and remember each checkpoint."""
+    for number in range(1, 1000):
+        write(disk, number * PAGE, PAGE)
+        seen |= checkpoints(disk)
 
 
 def test_a_full_disk_stops_it_and_room_lets_it_go_on_by_itself(tmp_path: Path) -> None:
     with small_disk(tmp_path / "disk") as disk:
         seen: set[bytes] = set()
         with pytest.raises(OSError, match="No space"):
-            for number in range(1, 1000):
-                write(disk, number * PAGE, PAGE)
-                seen |= checkpoints(disk)
+            fill(disk, seen)
         assert seen
         agree(disk, seen | checkpoints(disk))
         before = size_of(disk)
-        subprocess.run(["mount", "-o", "remount,size=20m", str(disk)], check=True)
+        subprocess.run(["/bin/mount", "-o", "remount,size=20m", str(disk)], check=True)
         write(disk, before + 10 * PAGE, PAGE)
         assert size_of(disk) == before + 10 * PAGE
         agree(disk, seen | checkpoints(disk))
